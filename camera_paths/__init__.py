@@ -1,0 +1,9 @@
+"""Camera paths: the `CameraPath` type, film-maker's moves, the film grammar, files and plots.
+
+The ground floor of camvig: it needs numpy and scipy only (matplotlib is imported when a plot is drawn).
+"""
+
+from .camera_path import CameraPath
+from .description import MotionExtent
+
+__all__ = ["CameraPath", "MotionExtent"]

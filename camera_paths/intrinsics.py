@@ -1,0 +1,59 @@
+"""Arithmetic on intrinsics: (fx, fy, cx, cy) `[T, 4]`, fx and cx in picture widths, fy and cy in picture heights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DEFAULT_FIELD_OF_VIEW_DEGREES = 65.0  # along the picture's longer side, when nothing is known: our choice
+DEFAULT_FOCAL_LENGTH = float(0.5 / np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEGREES / 2)))  # in longer sides
+DEFAULT_INTRINSICS = (DEFAULT_FOCAL_LENGTH, DEFAULT_FOCAL_LENGTH, 0.5, 0.5)  # of a square picture
+LONGEST_FOCAL_LENGTH = 100.0  # a field of view of 0.6 degrees; beyond it somebody passed pixels
+
+
+def check_intrinsics(intrinsics: np.ndarray) -> None:
+    """Raise `ValueError` naming the first frame whose focal lengths are not positive, or clearly in pixels."""
+    for problem, expected in (
+        (intrinsics[:, :2] <= 0, "positive focal lengths"),
+        (intrinsics[:, :2] > LONGEST_FOCAL_LENGTH, "focal lengths in picture widths and heights, not in pixels"),
+    ):
+        if problem.any():
+            frame = int(np.argmax(problem.any(axis=1)))
+            fx, fy = intrinsics[frame, :2]
+            raise ValueError(f"frame {frame}: expected {expected}, got fx = {fx:g} and fy = {fy:g}")
+
+
+def from_pixels(intrinsics: np.ndarray, width: float, height: float) -> np.ndarray:
+    """Normalise (fx, fy, cx, cy) [..., 4] or matrices K [..., 3, 3] that are in pixels: [..., 4]."""
+    if intrinsics.shape[-2:] == (3, 3):
+        if np.any(intrinsics[..., 0, 1]):
+            raise ValueError("expected intrinsic matrices without skew (row 0, column 1), got one with skew")
+        intrinsics = intrinsics[..., [0, 1, 0, 1], [0, 1, 2, 2]]
+    if intrinsics.shape[-1:] != (4,):
+        raise ValueError(f"expected intrinsics of shape [T, 4] or [T, 3, 3], got {list(intrinsics.shape)}")
+    return intrinsics / np.array([width, height, width, height])
+
+
+def to_pixel_matrices(intrinsics: np.ndarray, width: float, height: float) -> np.ndarray:
+    """Matrices K [T, 3, 3] in pixels, from normalised intrinsics [T, 4]."""
+    matrices = np.tile(np.eye(3), (len(intrinsics), 1, 1))
+    matrices[:, [0, 1, 0, 1], [0, 1, 2, 2]] = intrinsics * (width, height, width, height)
+    return matrices
+
+
+def add_changes(intrinsics: np.ndarray, changing: np.ndarray) -> np.ndarray:
+    """Add to intrinsics [4] or [T, 4] what `changing` [T, 4] does since its first frame.
+
+    Focal lengths are multiplied by the same factors, the principal point is moved by the same steps.
+    """
+    changed = intrinsics + changing - changing[0]
+    changed[:, :2] = intrinsics[..., :2] * changing[:, :2] / changing[0, :2]
+    return changed
+
+
+def interpolate(intrinsics: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Intrinsics at fractional frame numbers `times` [N]; the centre and the focal length's logarithm are linear."""
+    straight = np.concatenate([np.log(intrinsics[:, :2]), intrinsics[:, 2:]], axis=1)
+    frames = np.arange(len(intrinsics))
+    at_times = np.stack([np.interp(times, frames, column) for column in straight.T], axis=1)
+    at_times[:, :2] = np.exp(at_times[:, :2])
+    return at_times

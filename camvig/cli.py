@@ -1,0 +1,163 @@
+"""The `camvig` command: `generate`, `demo` and `eval`.
+
+What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
+a command line that cannot be read; a warning is one line too. Torch and its friends are imported inside the commands
+that need them, so `camvig --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Literal
+
+import typer
+
+from . import __version__
+
+app = typer.Typer(
+    name="camvig",
+    help="One image and a 3-D camera path become a video that follows the path.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
+Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
+GuidanceScale = Annotated[
+    float, typer.Option(help="Guidance on the camera path: 1 is none, more follows it more strictly.")
+]
+Temperature = Annotated[float, typer.Option(help="Temperature of the sampling; 0 takes the likeliest token.")]
+TopK = Annotated[int, typer.Option(help="Sample among so many likeliest tokens; 0 means all.")]
+TopP = Annotated[float, typer.Option(help="Sample among the likeliest tokens that have this probability together.")]
+OutputSize = Annotated[
+    int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
+]
+
+
+@app.callback(invoke_without_command=True)
+def front_door(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"camvig {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+    if version:
+        raise typer.Exit()
+
+
+@app.command()
+def generate(
+    image: Annotated[Path, typer.Option(help="The picture that the video starts with.")],
+    camera_path: Annotated[
+        str,
+        typer.Option(
+            help='What the camera does, such as "dolly in 30%, pan right 10deg"; or a camera path file, .json.'
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="A name that ends in .mp4, .gif, or .png for a contact sheet.")],
+    seed: Seed = 0,
+    guidance_scale: GuidanceScale = 1.0,
+    temperature: Temperature = 0.7,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    output_size: OutputSize = None,
+    checkpoint: Checkpoint = "camvig-tiny",
+) -> None:
+    """Make one video, with a .json that says how."""
+    job = _module("pipelines.video_job")
+    settings = job.SamplingSettings(guidance_scale, temperature, top_k, top_p, output_size)
+    for file in job.generate_to_files(image, camera_path, output, seed, checkpoint, settings):
+        typer.echo(file)
+
+
+@app.command()
+def demo(
+    output_dir: Annotated[Path, typer.Option(help="Folder for the videos; made if it is missing.")] = Path(
+        "demo_output"
+    ),
+    seed: Seed = 0,
+    guidance_scale: GuidanceScale = 1.0,
+    temperature: Temperature = 0.7,
+    top_k: TopK = 0,
+    top_p: TopP = 1.0,
+    output_size: OutputSize = None,
+    checkpoint: Checkpoint = "camvig-tiny",
+) -> None:
+    """Make videos of the pictures that ship with camvig."""
+    settings = _module("pipelines.video_job").SamplingSettings(guidance_scale, temperature, top_k, top_p, output_size)
+    _module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
+
+
+@app.command("eval")
+def evaluate(
+    json_file: Annotated[Path, typer.Option("--json", help="Where the figures go.")],
+    data: Annotated[Literal["rooms"], typer.Option(help="What to measure on: procedural rooms.")] = "rooms",
+    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="No scene is in two splits.")] = "test",
+    clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 64,
+    seed: Seed = 0,
+    contact_sheet: Annotated[Path | None, typer.Option(help="Also write a .png with some clips to look at.")] = None,
+    checkpoint: Checkpoint = "camvig-tiny",
+) -> None:
+    """Measure a checkpoint: flow MSE, PSNR, seconds."""
+    job = _module("pipelines.video_job")
+    job.check_output_file(json_file, ".json")
+    if contact_sheet is not None:
+        job.check_output_file(contact_sheet, ".png")
+    pipeline = job.load_pipeline(checkpoint)
+    figures = _module("pipelines.evaluate_pipeline").evaluate_rooms(
+        pipeline, split=split, clips=clips, seed=seed, sheet=contact_sheet
+    )
+    origin = {"checkpoint": checkpoint, "data": data, "split": split, "clips": clips, "seed": seed}
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    job.write_json({**origin, **figures}, json_file)
+    typer.echo(json_file)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", module=r"camvig(\.|$)")
+        warnings.showwarning = _show_warning
+        try:
+            return (
+                app(args=None if arguments is None else list(arguments), prog_name="camvig", standalone_mode=False) or 0
+            )
+        except typer.TyperException as error:  # the command line itself
+            return _complain(error.format_message(), 2)
+        except typer.Abort:
+            return _complain("stopped", 130)
+        except (ValueError, OSError) as error:
+            return _complain(str(error) or type(error).__name__, 1)
+
+
+def _complain(message: str, status: int) -> int:
+    typer.echo(f"camvig: error: {_one_line(message)}", err=True)
+    return status
+
+
+def _show_warning(message: Warning | str, *where: object, **more: object) -> None:
+    typer.echo(f"camvig: warning: {_one_line(str(message))}", err=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _module(name: str) -> ModuleType:
+    """A module of the package, imported when a command needs it."""
+    return importlib.import_module(f"camvig.{name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

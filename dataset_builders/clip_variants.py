@@ -1,0 +1,54 @@
+"""Variants of a clip that are clips themselves: mirrored left to right, and played backwards.
+
+A scene at rest seen along the reversed path is as true as along the path; only its first frame, and with it the scale of
+the path (its median depth), is another. A variant has the same arrays as a cached clip, so everything derived from them,
+flow and relative path among it, is computed after the change and needs no rules of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+LARGEST_REVERSED_TRANSLATION = 0.6
+"""Scene depths from the first pose; a reversed dolly in starts near things, and may be too long a path for the model."""
+
+
+def mirrored(clip: dict) -> dict:
+    """Left becomes right: frames, depth, poses and principal point."""
+    intrinsics = np.array(clip["intrinsics"])
+    intrinsics[:, 2] = 1 - intrinsics[:, 2]
+    return {
+        **clip,
+        "frames": np.ascontiguousarray(clip["frames"][:, :, ::-1]),
+        "depth": np.ascontiguousarray(clip["depth"][:, :, ::-1]),
+        "camera_to_world": _MIRROR @ np.asarray(clip["camera_to_world"], np.float64) @ _MIRROR,
+        "intrinsics": intrinsics,
+    }
+
+
+def reversed_in_time(clip: dict) -> dict:
+    """The last frame becomes the first."""
+    arrays = {name: clip[name][::-1] for name in ("frames", "depth", "camera_to_world", "intrinsics")}
+    return {**clip, **arrays, "median_depth": float(np.median(np.asarray(arrays["depth"][0], np.float32)))}
+
+
+def can_be_reversed(clip: dict) -> bool:
+    """Whether the reversed path stays within what a model is trained on."""
+    return float(np.abs(relative_path(reversed_in_time(clip))[0][:, :3, 3]).max()) <= LARGEST_REVERSED_TRANSLATION
+
+
+def random_variant(clip: dict, rng: np.random.Generator) -> dict:
+    """Mirrored half of the time; reversed in three of ten, where it can be."""
+    mirror, reverse = rng.random() < 0.5, rng.random() < 0.3
+    if reverse and can_be_reversed(clip):
+        clip = reversed_in_time(clip)
+    return mirrored(clip) if mirror else clip
+
+
+def relative_path(clip: dict) -> tuple[np.ndarray, np.ndarray]:
+    """camera_to_world `[T, 4, 4]` float32 relative to frame 0 with translations in scene depths, intrinsics `[T, 4]`."""
+    poses = np.asarray(clip["camera_to_world"], np.float64)
+    relative = np.linalg.inv(poses[0]) @ poses
+    relative[:, :3, 3] /= float(clip["median_depth"])
+    return relative.astype(np.float32), np.asarray(clip["intrinsics"], np.float32)

@@ -1,0 +1,300 @@
+"""`CamViGCameraTokenizer`: a camera path <-> camera ids, by a neural audio codec over a 1-D signal (CamViG section 3).
+
+The path becomes the signal of `camera_signal` (the layout is ours); a transformers `DacModel`, SoundStream's open
+descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all of
+level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one. The
+first levels alone decode too, to a coarser path.
+
+DAC's quantizers start as noise around zero, and on this signal they collapse. What trains well (our choice): first the
+encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_codebooks` once, then `forward` with
+`restart_dead_codes` every hundred steps or so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import DacModel, PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .camera_signal import poses_to_signal, read_values, signal_to_poses
+from .configuration_camvig import CamViGCameraTokenizerConfig
+
+ROTATION_TOLERANCE = 1e-3
+WARM_UP_NOISE = 0.1
+"""Noise on the latents while nothing is quantized, as a part of their spread."""
+KMEANS_ROUNDS = 4
+DIRECTION_CONSTANT = 2.0
+"""The constant channel of a projected latent, beside a spread of 1."""
+
+
+@dataclass
+class CameraTokenizerOutput(ModelOutput):
+    """What `CamViGCameraTokenizer.forward` gives.
+
+    Args:
+        loss: scalar, the sum of the two below.
+        reconstruction_loss: scalar, L1 + L2 between the values of the path and those read back.
+        codec_loss: scalar, the codec's codebook and commitment losses, weighted by its configuration.
+        ids: `[B, L * N]` int64, level-major; None without quantization.
+        level_perplexity: `[L]`, exp of the entropy of the codes in this batch, 1..codebook_size; None without.
+        camera_to_world: `[B, T, 4, 4]`, the reconstructed path, relative to its first pose.
+        intrinsics: `[B, T, 4]`.
+    """
+
+    loss: Tensor | None = None
+    reconstruction_loss: Tensor | None = None
+    codec_loss: Tensor | None = None
+    ids: Tensor | None = None
+    level_perplexity: Tensor | None = None
+    camera_to_world: Tensor | None = None
+    intrinsics: Tensor | None = None
+
+
+class CamViGCameraTokenizer(PreTrainedModel):
+    """A camera path as audio: `encode` and `decode` are the tokenizer, `forward` trains it."""
+
+    config: CamViGCameraTokenizerConfig
+    config_class = CamViGCameraTokenizerConfig
+    base_model_prefix = "camera_tokenizer"
+    main_input_name = "camera_to_world"
+
+    def __init__(self, config: CamViGCameraTokenizerConfig):
+        super().__init__(config)
+        self.codec = DacModel(config.codec_config)  # type: ignore[arg-type]
+        self.post_init()
+
+    def _init_weights(self, module):
+        """The codec initialises itself; nothing here has weights of its own."""
+
+    @torch.no_grad()
+    def encode(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
+        """A path to ids.
+
+        Args:
+            camera_to_world: `[B, T, 4, 4]`, translations in scene depths; made relative to its first pose here.
+            intrinsics: `[B, T, 4]`, (fx, fy, cx, cy) normalised by width and height.
+
+        Returns:
+            ids `[B, L * N]` int64, level-major.
+        """
+        codes = self.codec.encode(self._codec_input(camera_to_world, intrinsics)).audio_codes  # [B, L, N]
+        return self._codes_to_ids(codes)
+
+    @torch.no_grad()
+    def decode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids to a path.
+
+        Args:
+            ids: `[B, L * N]` int64, level-major; or `[B, k * N]`, the first k levels alone, for a coarser path.
+
+        Returns:
+            camera_to_world `[B, T, 4, 4]`, the first pose exactly the identity; intrinsics `[B, T, 4]`.
+        """
+        self._check_ids(ids)
+        codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size
+        return self._read_poses(self._codec_output(self.codec.quantizer.from_codes(codes)[0]))
+
+    def forward(
+        self,
+        camera_to_world: Tensor,
+        intrinsics: Tensor,
+        quantize: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> CameraTokenizerOutput:
+        """One training step's losses; gradients pass the quantizers straight through.
+
+        Args:
+            camera_to_world: `[B, T, 4, 4]`, as for `encode`.
+            intrinsics: `[B, T, 4]`.
+            quantize: False leaves the quantizers out, with a little noise on the latents in their place (the warm-up).
+            generator: draws that noise, on the CPU.
+        """
+        signal = self._codec_input(camera_to_world, intrinsics)
+        codes, codec_loss = None, signal.new_zeros(())
+        if quantize:
+            encoded = self.codec.encode(signal)
+            latent, codes, codec_loss = encoded.quantized_representation, encoded.audio_codes, encoded.loss.mean()
+        else:
+            latent = self.codec.encoder(signal)  # [B, D, N]
+            noise = torch.randn(latent.shape, generator=generator).to(latent)
+            latent = latent + WARM_UP_NOISE * latent.detach().std() * noise
+        decoded = self._codec_output(latent)
+        error = read_values(decoded, self.config) - read_values(signal * self.config.headroom, self.config)
+        reconstruction_loss = error.abs().mean() + error.square().mean()
+        poses, intrinsics = self._read_poses(decoded.detach())
+        return CameraTokenizerOutput(
+            loss=reconstruction_loss + codec_loss,
+            reconstruction_loss=reconstruction_loss.detach(),
+            codec_loss=codec_loss.detach(),
+            ids=None if codes is None else self._codes_to_ids(codes),
+            level_perplexity=None if codes is None else self._perplexity(codes),
+            camera_to_world=poses,
+            intrinsics=intrinsics,
+        )
+
+    @torch.no_grad()
+    def code_vectors(self) -> Tensor:
+        """Each id's own part of the codec's latent: `[L * codebook_size, D]`, D = `codec_config.hidden_size`.
+
+        The latent that the codec decodes is the sum of these over the levels.
+        """
+        return torch.cat([_project_codes(quantizer, quantizer.codebook.weight) for quantizer in self._quantizers])
+
+    @torch.no_grad()
+    def initialize_codebooks(
+        self, camera_to_world: Tensor, intrinsics: Tensor, generator: torch.Generator | None = None
+    ):
+        """Fit the quantizers to the encoder's latents of these paths (some hundreds or more), once, after the warm-up.
+
+        Every level projects to the latents' principal axes, scaled to a total variance of 1, and its codes are the
+        k-means centres of what the levels before it left. The last projected channel is a constant: the codec looks
+        codes up by direction alone, and beside a constant a direction tells the length too.
+        """
+        residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
+        latents = residual.transpose(1, 2).flatten(0, 1)  # [B * N, D]
+        mean = latents.mean(0)
+        num_axes = min(self.config.codec_config.codebook_dim - 1, latents.shape[1])
+        variances, axes = torch.linalg.eigh((latents - mean).T @ (latents - mean) / len(latents))
+        axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
+        for level, quantizer in enumerate(self._quantizers):
+            offset = mean if level == 0 else torch.zeros_like(mean)
+            for projection in (quantizer.in_proj, quantizer.out_proj):
+                projection.weight.zero_()
+                projection.bias.zero_()
+            quantizer.in_proj.weight[:num_axes, :, 0] = axes.T / scale
+            quantizer.in_proj.bias[:num_axes] = -offset @ axes / scale
+            quantizer.in_proj.bias[-1] = DIRECTION_CONSTANT
+            quantizer.out_proj.weight[:, :num_axes, 0] = axes * scale
+            quantizer.out_proj.bias.copy_(offset)
+            projected = quantizer.in_proj(residual)
+            _fit_codebook(quantizer, projected, generator)
+            residual = residual - _quantize(quantizer, projected)
+
+    @torch.no_grad()
+    def restart_dead_codes(
+        self,
+        camera_to_world: Tensor,
+        intrinsics: Tensor,
+        generator: torch.Generator | None = None,
+        min_usage: float = 0.1,
+    ) -> Tensor:
+        """Move codes that these paths hardly use to latents that they do have, level by level (Mimi's rule).
+
+        Usage is counted on the paths given, so give enough for every code to have its chance: a thousand or more.
+
+        Args:
+            camera_to_world: `[B, T, 4, 4]`.
+            intrinsics: `[B, T, 4]`.
+            generator: draws the latents, on the CPU; the same state gives the same codes.
+            min_usage: a code used less than this part of its uniform share is dead.
+
+        Returns:
+            how many codes were moved at each level, `[L]` int64.
+        """
+        residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
+        restarted = []
+        for quantizer in self._quantizers:
+            projected = quantizer.in_proj(residual)
+            counts = quantizer.decode_latents(projected)[1].flatten().bincount(minlength=self.config.codebook_size)
+            dead = counts < min_usage * counts.sum() / self.config.codebook_size
+            quantizer.codebook.weight[dead] = _draw_latents(projected, int(dead.sum()), generator)
+            restarted.append(int(dead.sum()))
+            residual = residual - _quantize(quantizer, projected)
+        return torch.tensor(restarted)
+
+    @property
+    def _quantizers(self):
+        return self.codec.quantizer.quantizers
+
+    def _codec_input(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
+        """Checked poses -> what the codec hears, `[B, 1, samples]`."""
+        self._check_poses(camera_to_world, intrinsics)
+        signal = poses_to_signal(camera_to_world, intrinsics, self.config) / self.config.headroom
+        return signal.to(self.dtype)
+
+    def _codec_output(self, latent: Tensor) -> Tensor:
+        """Quantized latent `[B, D, N]` -> signal `[B, 1, decoded_samples]`."""
+        return self.codec.decode(latent).audio_values[:, None] * self.config.headroom
+
+    def _read_poses(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """Signal -> poses, in float32; the first pose is the identity by definition, so what was decoded for it goes."""
+        signal = signal.float()
+        signal[..., : 6 * self.config.samples_per_value] = 0
+        return signal_to_poses(signal, self.config)
+
+    def _codes_to_ids(self, codes: Tensor) -> Tensor:
+        """Codes `[B, L, N]` -> ids `[B, L * N]`."""
+        first_ids = torch.arange(codes.shape[1], device=codes.device) * self.config.codebook_size
+        return (codes + first_ids[:, None]).flatten(1)
+
+    def _perplexity(self, codes: Tensor) -> Tensor:
+        """Codes `[B, L, N]` -> `[L]`."""
+        usage = F.one_hot(codes, self.config.codebook_size).float().mean((0, 2))  # [L, codebook_size]
+        return torch.special.entr(usage).sum(-1).exp()
+
+    def _check_poses(self, camera_to_world: Tensor, intrinsics: Tensor):
+        expected, shape = self.config.num_poses, list(camera_to_world.shape)
+        if len(shape) != 4 or shape[2:] != [4, 4]:
+            raise ValueError(f"expected camera_to_world [B, {expected}, 4, 4], got {shape}")
+        if list(intrinsics.shape) != [*shape[:2], 4]:
+            raise ValueError(f"expected intrinsics {[*shape[:2], 4]}, got {list(intrinsics.shape)}")
+        if shape[1] != expected:
+            raise ValueError(
+                f"expected {expected} poses, got {shape[1]}; resample the path, for example path.resample({expected})"
+            )
+        if not (camera_to_world.isfinite().all() and intrinsics.isfinite().all()):
+            raise ValueError("expected finite poses and intrinsics, got NaN or infinity")
+        if not (intrinsics[..., :2] > 0).all():
+            raise ValueError(f"expected positive focal lengths, got {float(intrinsics[..., :2].min()):.4g}")
+        rotation = camera_to_world[..., :3, :3].double()
+        identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
+        deviation = float((rotation @ rotation.transpose(-1, -2) - identity).abs().max())
+        if deviation > ROTATION_TOLERANCE or (torch.linalg.det(rotation) < 0).any():
+            raise ValueError(
+                f"expected rotations in camera_to_world, got matrices {deviation:.2g} off orthonormal, or mirrored"
+            )
+
+    def _check_ids(self, ids: Tensor):
+        frames, size = self.config.codec_frames, self.config.codebook_size
+        if ids.ndim != 2 or ids.shape[1] % frames or not 0 < ids.shape[1] <= self.config.num_levels * frames:
+            raise ValueError(f"expected ids [B, {self.config.num_levels * frames}], got {list(ids.shape)}")
+        levels = torch.arange(ids.shape[1], device=ids.device) // frames
+        wrong = ids // size != levels
+        if wrong.any():
+            level = int(levels.expand_as(ids)[wrong][0])
+            raise ValueError(
+                f"expected ids {level * size}..{(level + 1) * size - 1} at level {level}, got {int(ids[wrong][0])}"
+            )
+
+
+def _project_codes(quantizer, codes: Tensor) -> Tensor:
+    """A level's codes `[M, d]` through its output projection -> `[M, D]`."""
+    return quantizer.out_proj(codes.T[None])[0].T
+
+
+def _quantize(quantizer, projected: Tensor) -> Tensor:
+    """Projected latents `[B, d, N]` -> what this level says of the latent, `[B, D, N]`."""
+    return quantizer.out_proj(quantizer.decode_latents(projected)[0])
+
+
+def _draw_latents(projected: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
+    """`count` of the projected latents `[B, d, N]`, at random, with repetition: `[count, d]`."""
+    latents = projected.transpose(1, 2).flatten(0, 1)
+    return latents[torch.randint(len(latents), (count,), generator=generator).to(latents.device)]
+
+
+def _fit_codebook(quantizer, projected: Tensor, generator: torch.Generator | None):
+    """k-means over projected latents `[B, d, N]`, by the quantizer's own look-up; empty centres are drawn anew."""
+    latents = projected.transpose(1, 2).flatten(0, 1)  # [B * N, d]
+    codebook = quantizer.codebook.weight
+    codebook.copy_(_draw_latents(projected, len(codebook), generator))
+    for _ in range(KMEANS_ROUNDS):
+        nearest = quantizer.decode_latents(projected)[1].flatten()
+        counts = nearest.bincount(minlength=len(codebook))
+        sums = torch.zeros_like(codebook).index_add_(0, nearest, latents)
+        codebook.copy_(sums / counts.clamp(min=1)[:, None])
+        codebook[counts == 0] = _draw_latents(projected, int((counts == 0).sum()), generator)

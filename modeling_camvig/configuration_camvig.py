@@ -1,0 +1,243 @@
+"""Configurations of the three trained parts: the visual tokenizer, the camera tokenizer and the transformer.
+
+Each is a strict transformers configuration: unknown types are refused when it is built, `validate_*` methods refuse
+combinations that cannot work, and everything a checkpoint needs besides its weights stands here. Defaults are the
+geometry of CamViG (arXiv 2405.13195) and of MAGVIT-v2/VideoPoet on which it builds; the embedded tiny checkpoint is the
+same code with smaller numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig, DacConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+QUANTIZER_LEVELS = {"lfq": [2] * 18, "fsq": [8] * 6}
+"""The two 18-bit codes: 18 signs (lookup-free quantization, the paper's) or 6 digits of 8 levels (FSQ)."""
+
+
+@strict
+class CamViGVisualTokenizerConfig(PreTrainedConfig):
+    """Frames <-> visual ids. Defaults: 17x128x128 -> 5x16x16 ids of 18 bits (MAGVIT-v2, CamViG section 3).
+
+    Args:
+        kind: "plain" (ids alone give the frames, the paper's) or "motion" (the ids of latent frames 1.. code the motion
+            relative to frame 0 and new content, and decoding needs the reference picture; our departure).
+        quantizer: "lfq" or "fsq", both 18 bits a token.
+        num_frames: frames of a clip, 1 + a multiple of `temporal_downsample`.
+        image_size: height and width of the frames the networks see, pixels.
+        temporal_downsample: frames a latent frame stands for, after the first.
+        spatial_downsample: pixels a token stands for along each side.
+        hidden_sizes: channels of the networks, one a resolution level, from fine to coarse.
+        blocks_per_level: residual blocks at each level.
+    """
+
+    model_type = "camvig_visual_tokenizer"
+
+    kind: str = "plain"
+    quantizer: str = "lfq"
+    num_frames: int = 17
+    image_size: int = 128
+    temporal_downsample: int = 4
+    spatial_downsample: int = 8
+    hidden_sizes: list[int] | tuple[int, ...] = (128, 128, 256, 512)
+    blocks_per_level: int = 2
+
+    def validate_geometry(self):
+        if self.kind not in ("plain", "motion"):
+            raise ValueError(f"expected kind 'plain' or 'motion', got {self.kind!r}")
+        if self.quantizer not in QUANTIZER_LEVELS:
+            raise ValueError(f"expected quantizer 'lfq' or 'fsq', got {self.quantizer!r}")
+        if (self.num_frames - 1) % self.temporal_downsample:
+            raise ValueError(
+                f"expected num_frames = 1 + a multiple of {self.temporal_downsample}, got {self.num_frames}"
+            )
+        if self.image_size % self.spatial_downsample:
+            raise ValueError(f"expected image_size in multiples of {self.spatial_downsample}, got {self.image_size}")
+
+    @property
+    def code_levels(self) -> list[int]:
+        """Levels of each digit of a code; their product is the vocabulary."""
+        return QUANTIZER_LEVELS[self.quantizer]
+
+    @property
+    def vocab_size(self) -> int:
+        return math.prod(self.code_levels)
+
+    @property
+    def latent_frames(self) -> int:
+        return 1 + (self.num_frames - 1) // self.temporal_downsample
+
+    @property
+    def latent_size(self) -> int:
+        return self.image_size // self.spatial_downsample
+
+
+@strict
+class CamViGCameraTokenizerConfig(PreTrainedConfig):
+    """Camera path <-> camera ids, through a 1-D signal and a neural audio codec (CamViG section 3; the layout is ours).
+
+    Each pose is 8 numbers (3 translation, 3 rotation vector, 2 log focal length), each held for `samples_per_value`
+    samples. Defaults are the paper's geometry: 17 poses x 8 x 250 = 34,000 samples, hop 320 -> 106 codec frames x 4
+    levels = 424 ids from 4 x 1,024.
+
+    Args:
+        codec_config: a `DacConfig` (SoundStream's open descendant): levels, codebook size, hop.
+        num_poses: poses of a path.
+        samples_per_value: samples for which each of the 8 values of a pose is held.
+        translation_scale: translation, in scene depths, that becomes 1.0 in the signal.
+        rotation_scale: rotation, in radians, that becomes 1.0.
+        log_focal_scale: log of the ratio to `reference_focal` that becomes 1.0.
+        reference_focal: normalised focal length that becomes 0 in the signal.
+        headroom: the signal is divided by it before the codec, whose output ends in a tanh: +-1 then lies where the tanh
+            still has a slope, and values up to nearly +-headroom can be written.
+    """
+
+    model_type = "camvig_camera_tokenizer"
+    sub_configs_defaults = {"codec_config": SubConfigSpec(config_class=DacConfig)}
+
+    codec_config: dict | PreTrainedConfig | None = None
+    num_poses: int = 17
+    samples_per_value: int = 250
+    translation_scale: float = 0.75
+    rotation_scale: float = 0.8
+    log_focal_scale: float = 1.0
+    reference_focal: float = 0.785
+    headroom: float = 2.0
+
+    def __post_init__(self, **kwargs):
+        if self.codec_config is None:
+            self.codec_config = DacConfig(
+                encoder_hidden_size=16, decoder_hidden_size=128, downsampling_ratios=[8, 5, 4, 2], n_codebooks=4
+            )
+        elif isinstance(self.codec_config, dict):
+            self.codec_config = DacConfig(**self.codec_config)
+        super().__post_init__(**kwargs)
+
+    @property
+    def num_levels(self) -> int:
+        return self.codec_config.n_codebooks
+
+    @property
+    def codebook_size(self) -> int:
+        return self.codec_config.codebook_size
+
+    @property
+    def vocab_size(self) -> int:
+        """All levels together; the levels' ids are disjoint."""
+        return self.num_levels * self.codebook_size
+
+    @property
+    def num_samples(self) -> int:
+        return self.num_poses * 8 * self.samples_per_value
+
+    @property
+    def codec_frames(self) -> int:
+        """Codec frames of a path: 106 in the paper's geometry, one a pose in the compact one."""
+        length = self.num_samples
+        for stride in self.codec_config.downsampling_ratios:  # kernel 2 x stride, padding ceil(stride / 2)
+            length = (length + 2 * math.ceil(stride / 2)) // stride - 1
+        return length
+
+    @property
+    def decoded_samples(self) -> int:
+        """Samples that the codec gives back: a little fewer than it got where a hop does not fit or a stride is odd."""
+        length = self.codec_frames
+        for stride in self.codec_config.upsampling_ratios:
+            length = (length + 1) * stride - 2 * math.ceil(stride / 2)
+        return length
+
+    def validate_codec(self):
+        lost = self.num_samples - self.decoded_samples
+        if lost >= self.samples_per_value:
+            raise ValueError(
+                f"expected a codec that gives back a sample of every value, got one that loses the last {lost} samples "
+                f"with {self.samples_per_value} a value"
+            )
+
+
+@strict
+class CamViGConfig(PreTrainedConfig):
+    """The multimodal decoder-only transformer (CamViG section 3, VideoPoet). Defaults: the paper's token geometry.
+
+    Args:
+        text_config: any transformers decoder configuration (Qwen3-like by default); its own vocabulary is not used.
+        visual_levels: levels of each digit of a visual code (18 x 2 for LFQ, 6 x 8 for FSQ).
+        visual_factors: sizes of the factors in which a visual id is predicted, least significant digits first; their
+            product is the visual vocabulary. One factor = an unfactorised softmax.
+        latent_frames: latent frames of a video; the first is the given image.
+        latent_size: tokens along each side of a latent frame.
+        temporal_downsample: frames a latent frame stands for, after the first; says which camera tokens go with it.
+        camera_levels: RVQ levels of the camera ids.
+        camera_codebook_size: codes a level.
+        camera_frames: codec frames a level.
+        camera_feature_size: size of the codec's own code vectors, given to the transformer beside a learned table
+            (0 = table alone, as in the paper; ours otherwise).
+        copy_features: add the embeddings of the same-place token in the previous latent frame and in the image to the
+            input of a video token (our choice; a small model learns to follow the camera much sooner).
+        align_camera: also add the embedding of a latent frame's camera tokens to its video tokens (our choice; off in
+            the paper, where the camera stands in the prefix alone).
+        max_translation: largest translation from the first pose seen in training, scene depths.
+        max_rotation_degrees: largest rotation from the first pose seen in training.
+        zoom_range: smallest and largest focal-length ratio to the first frame seen in training.
+    """
+
+    model_type = "camvig"
+    sub_configs_defaults = {"text_config": SubConfigSpec(config_class=AutoConfig, model_type="qwen3")}
+
+    text_config: dict | PreTrainedConfig | None = None
+    visual_levels: list[int] | tuple[int, ...] = (2,) * 18
+    visual_factors: list[int] | tuple[int, ...] = (512, 512)
+    latent_frames: int = 5
+    latent_size: int = 16
+    temporal_downsample: int = 4
+    camera_levels: int = 4
+    camera_codebook_size: int = 1024
+    camera_frames: int = 106
+    camera_feature_size: int = 0
+    copy_features: bool = True
+    align_camera: bool = False
+    max_translation: float = 0.6
+    max_rotation_degrees: float = 45.0
+    zoom_range: list[float] | tuple[float, float] = (0.7, 1.45)
+    tie_word_embeddings: bool = False
+
+    def __post_init__(self, **kwargs):
+        if self.text_config is None:
+            self.text_config = AutoConfig.for_model("qwen3", hidden_size=1536, intermediate_size=6144, num_hidden_layers=24)
+        elif isinstance(self.text_config, dict):
+            text_config = dict(self.text_config)
+            self.text_config = AutoConfig.for_model(text_config.pop("model_type", "qwen3"), **text_config)
+        super().__post_init__(**kwargs)
+
+    def validate_vocabulary(self):
+        if math.prod(self.visual_factors) != math.prod(self.visual_levels):
+            raise ValueError(
+                f"expected visual_factors with product {math.prod(self.visual_levels)}, got {list(self.visual_factors)}"
+            )
+
+    def validate_camera_frames(self):
+        if self.camera_frames < self.latent_frames:
+            raise ValueError(
+                f"expected at least one codec frame for each of the {self.latent_frames} latent frames, "
+                f"got camera_frames {self.camera_frames}"
+            )
+
+    @property
+    def visual_vocab_size(self) -> int:
+        return math.prod(self.visual_levels)
+
+    @property
+    def tokens_per_latent_frame(self) -> int:
+        return self.latent_size**2
+
+    @property
+    def num_video_tokens(self) -> int:
+        """Tokens the model writes: every latent frame but the given image."""
+        return (self.latent_frames - 1) * self.tokens_per_latent_frame
+
+    @property
+    def num_camera_tokens(self) -> int:
+        return self.camera_levels * self.camera_frames

@@ -1,0 +1,282 @@
+"""`CamViGForConditionalGeneration`: image ids and camera ids -> video ids, a decoder-only prefix language model.
+
+The sequence (CamViG section 3, VideoPoet), always of the same length:
+
+    <camera> camera ids </camera> <image> image ids </image> <video> | video ids
+
+Everything up to and including <video> is the prefix, and sees itself in both directions; the video part is causal. The
+position of <video> predicts video token 0, the position that holds video token k predicts token k + 1, and the last
+video token is never an input. The loss is on video tokens alone. A missing camera is its own embedding at every camera
+position, so that clips with and without a path share a batch. The decoder is any of transformers' (`text_config`),
+without its vocabulary.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from .configuration_camvig import CamViGConfig
+from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
+from .generation import FactorSampler, check_sampling, write_video
+from .quantizers import CodeBook
+
+SPECIAL_TOKENS = ("<camera>", "</camera>", "<image>", "</image>", "<video>")
+
+
+@dataclass
+class CamViGOutput(ModelOutput):
+    """What a teacher-forced pass gives.
+
+    Args:
+        loss: scalar, nats a video token (summed over factors, averaged over tokens and batch).
+        per_token_loss: `[B, (t-1)*h*w]`, the same before averaging.
+        logits: float32 `[B, (t-1)*h*w, factors[k]]`, one a factor, factor k given the true factors before it.
+    """
+
+    loss: Tensor | None = None
+    per_token_loss: Tensor | None = None
+    logits: tuple[Tensor, ...] | None = None
+
+
+class CamViGForConditionalGeneration(PreTrainedModel):
+    """The multimodal transformer of CamViG (section 3). `forward` trains it, `generate_video` samples from it."""
+
+    config_class = CamViGConfig
+    base_model_prefix = "camvig"
+    main_input_name = "image_ids"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _skip_keys_device_placement = ("past_key_values",)
+
+    def __init__(self, config: CamViGConfig):
+        layer_types = set(getattr(config.text_config, "layer_types", None) or ["full_attention"])
+        if layer_types != {"full_attention"}:
+            raise ValueError(f"expected a text_config with full attention in every layer, got {sorted(layer_types)}")
+        config = copy.deepcopy(config)  # two models that shared one text_config would reset each other's attention
+        text_config: Any = config.get_text_config()
+        text_config.vocab_size, text_config.pad_token_id = 1, None
+        super().__init__(config)
+        self.decoder = AutoModel.from_config(text_config)
+        self.decoder.set_input_embeddings(None)  # type: ignore[arg-type]  # an unused parameter would stop DDP
+        self.special_tokens = Table(len(SPECIAL_TOKENS), text_config.hidden_size, 0.1)
+        self.image_embedding = VisualEmbedding(config)
+        self.video_embedding = VisualEmbedding(config)
+        self.camera_embedding = CameraEmbedding(config)
+        self.positions = SpaceTimePositions(config)
+        self.video_context = VideoContext(config)
+        self.head = ChainedFactorHead(config)
+        self.post_init()
+
+    @property
+    def prefix_length(self) -> int:
+        return len(SPECIAL_TOKENS) + self.config.num_camera_tokens + self.config.tokens_per_latent_frame
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The table of special tokens: the one embedding that every sequence passes through."""
+        return self.special_tokens
+
+    def set_input_embeddings(self, value: nn.Module):
+        self.special_tokens = value  # type: ignore[assignment]
+
+    def _init_weights(self, module: nn.Module):
+        """Our own modules; the decoder initialises itself. Linear maps keep the variance of torch's default."""
+        if isinstance(module, Table):
+            init.normal_(module.weight, std=module.initial_std)
+        elif isinstance(module, nn.Linear):
+            init.normal_(module.weight, std=(3 * module.in_features) ** -0.5)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, CodeBook):  # from_pretrained leaves buffers that are not saved uninitialised
+            for name, buffer in CodeBook(module.levels).named_buffers():
+                init.copy_(getattr(module, name), buffer)
+
+    @torch.no_grad()
+    def set_camera_features(self, vectors: Tensor):
+        """Give the transformer the camera codec's code vectors; they are saved with the weights.
+
+        Args:
+            vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in the order of the camera ids. All
+                are divided by one number, their root mean square, which keeps the levels' relative sizes.
+        """
+        if self.camera_embedding.from_features is None:
+            raise ValueError(
+                "expected a configuration with camera_feature_size > 0, got 0: there is no room for features"
+            )
+        features = self.camera_embedding.features
+        if vectors.shape[-1] != features.shape[-1] or vectors.numel() != features.numel():
+            raise ValueError(f"expected code vectors {list(features.shape)}, got {list(vectors.shape)}")
+        root_mean_square = vectors.float().square().mean().sqrt()
+        if not torch.isfinite(root_mean_square) or root_mean_square == 0:
+            raise ValueError(f"expected finite code vectors that are not all zero, got RMS {float(root_mean_square)}")
+        features.copy_(vectors.reshape(features.shape) / root_mean_square)
+
+    def forward(
+        self,
+        image_ids: Tensor,
+        video_ids: Tensor,
+        camera_ids: Tensor | None = None,
+        camera_is_missing: Tensor | None = None,
+        return_logits: bool = True,
+    ) -> CamViGOutput:
+        """One teacher-forced pass.
+
+        Args:
+            image_ids: `[B, h*w]` or `[B, h, w]` int64, ids of latent frame 0.
+            video_ids: `[B, (t-1)*h*w]` or `[B, t-1, h, w]` int64, ids of the latent frames after it, raster order.
+            camera_ids: `[B, L*n]` int64, level-major; None = missing for all.
+            camera_is_missing: bool `[B]`; rows that are True ignore their camera ids.
+            return_logits: False spares the memory of the logits (with 2^18 of them a token that is most of all memory).
+        """
+        image_ids, video_ids = self._check_visual_ids(image_ids, video_ids)
+        camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
+        prefix, context = self.embed_prefix(image_ids, camera_ids, camera_is_missing)
+        video = self.video_embedding(video_ids)
+        if self.video_context.from_previous is not None:
+            later = self.video_context.from_previous(video[:, : -image_ids.shape[1]])
+            context = context + nn.functional.pad(later, (0, 0, image_ids.shape[1], 0))
+        first, rest = prefix[:, -1:] + context[:, :1], video[:, :-1] + context[:, 1:]
+        inputs = torch.cat([prefix[:, :-1], first, rest], dim=1)
+        output = self.decoder(inputs_embeds=inputs, attention_mask=self.prefix_lm_mask(inputs), use_cache=False)
+        hidden = output.last_hidden_state[:, self.prefix_length - 1 :]  # [B, (t-1)*h*w, D]
+        if return_logits:
+            logits = self.head(hidden, video_ids)
+            per_token_loss = self.head.loss_of_logits(logits, video_ids)
+        else:
+            logits, per_token_loss = None, self.head.loss(hidden, video_ids)
+        return CamViGOutput(loss=per_token_loss.mean(), per_token_loss=per_token_loss, logits=logits)
+
+    def embed_prefix(self, image_ids: Tensor, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor]:
+        """Checked ids -> (prefix `[B, P, D]`, context `[B, (t-1)*h*w, D]`).
+
+        The context is what is added where each video token is predicted: its place, and what the image and the camera
+        say about it. The prefix ends in the bare <video>; its context is context[:, 0].
+        """
+        image, camera = self.image_embedding(image_ids), self.camera_embedding(camera_ids, camera_is_missing)
+        special = self.special_tokens.weight[:, None, None].expand(-1, len(image_ids), 1, -1)
+        prefix = torch.cat(
+            [
+                special[0],
+                camera + self.positions.camera(),
+                special[1],
+                special[2],
+                image + self.positions.image(),
+                special[3],
+                special[4],
+            ],
+            dim=1,
+        )
+        context = (self.positions.video() + self.video_context.static(image, camera)).expand(len(image_ids), -1, -1)
+        return prefix, context
+
+    def prefix_lm_mask(self, inputs: Tensor) -> Tensor:
+        """inputs `[B, N, D]` -> `[1, 1, N, N]`, one mask for the batch.
+
+        For "sdpa" it is bool, True where a query (row) may see a key (column); for the others it is added to the scores.
+        """
+        index = torch.arange(inputs.shape[1], device=inputs.device)
+        visible = (index <= index[:, None]) | (index < self.prefix_length)
+        if self.decoder.config._attn_implementation == "sdpa":
+            return visible[None, None]
+        added = torch.zeros(visible.shape, dtype=inputs.dtype, device=inputs.device)
+        return added.masked_fill(~visible, torch.finfo(inputs.dtype).min)[None, None]
+
+    @torch.no_grad()
+    def generate_video(
+        self,
+        image_ids: Tensor,
+        camera_ids: Tensor | None = None,
+        camera_is_missing: Tensor | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        guidance_scale: float = 1.0,
+        callback: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """Write the video that starts with an image and follows a camera path.
+
+        Args:
+            image_ids: `[B, h, w]` or `[B, h*w]` int64.
+            camera_ids: `[B, L*n]` int64, level-major; None = no camera for any sample.
+            camera_is_missing: bool `[B]`; rows that are True ignore their camera ids.
+            generator: one for the batch, or a list with one a sample (then a batch gives what its single runs give).
+            temperature: 0 = the most probable choice of each factor.
+            top_k: choices kept of each factor, 0 = all.
+            top_p: probability kept of each factor, in (0, 1].
+            guidance_scale: missing + scale * (given - missing), on the logits of each factor; 1 = no guidance, 0 = no
+                camera. Any other value runs each sample twice (our choice; the paper does not tell of guidance).
+            callback: called with (tokens written, tokens in all) after each token.
+
+        Returns:
+            ids `[B, t, h, w]` int64; latent frame 0 is the image's own.
+        """
+        image_ids, _ = self._check_visual_ids(image_ids)
+        camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
+        check_sampling(generator, temperature, top_k, top_p, guidance_scale, len(image_ids))
+        if guidance_scale == 0:
+            camera_is_missing = torch.ones_like(camera_is_missing)
+        guided = guidance_scale != 1 and not bool(camera_is_missing.all())
+        sampler = FactorSampler(generator, temperature, top_k, top_p, guidance_scale if guided else None)
+        prefix_ids = image_ids
+        if guided:
+            prefix_ids, camera_ids = image_ids.repeat(2, 1), camera_ids.repeat(2, 1)
+            camera_is_missing = torch.cat([camera_is_missing, torch.ones_like(camera_is_missing)])
+        video_ids = write_video(self, prefix_ids, camera_ids, camera_is_missing, sampler, callback)[: len(image_ids)]
+        size = self.config.latent_size
+        return torch.cat([image_ids, video_ids], dim=1).view(len(image_ids), -1, size, size)
+
+    def _check_visual_ids(self, image_ids: Tensor, video_ids: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Flattened and checked; without video ids the second is empty, `[B, 0]`."""
+        image_ids = image_ids.flatten(1)
+        video_ids = image_ids[:, :0] if video_ids is None else video_ids.flatten(1)
+        expected = self.config.tokens_per_latent_frame
+        if image_ids.ndim != 2 or image_ids.shape[1] != expected:
+            raise ValueError(f"expected image_ids [B, {expected}], got {list(image_ids.shape)}")
+        if video_ids.shape[1] and video_ids.shape != (len(image_ids), self.config.num_video_tokens):
+            expected = [len(image_ids), self.config.num_video_tokens]
+            raise ValueError(f"expected video_ids {expected}, got {list(video_ids.shape)}")
+        _check_range("image_ids", image_ids, self.config.visual_vocab_size)
+        _check_range("video_ids", video_ids, self.config.visual_vocab_size)
+        return image_ids, video_ids
+
+    def _check_camera(
+        self, camera_ids: Tensor | None, camera_is_missing: Tensor | None, image_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Filled in and checked: ids `[B, L*n]` (the first of its level where there are none) and bool `[B]`."""
+        batch_size, device = len(image_ids), image_ids.device
+        num_tokens, codebook_size = self.config.num_camera_tokens, self.config.camera_codebook_size
+        if camera_is_missing is None:
+            camera_is_missing = torch.full([batch_size], camera_ids is None, device=device)
+        if camera_is_missing.shape != (batch_size,) or camera_is_missing.dtype != torch.bool:
+            got = f"{camera_is_missing.dtype} {list(camera_is_missing.shape)}"
+            raise ValueError(f"expected camera_is_missing of type bool [{batch_size}], got {got}")
+        first_of_level = torch.arange(num_tokens, device=device) // self.config.camera_frames * codebook_size
+        if camera_ids is None:
+            if not bool(camera_is_missing.all()):
+                raise ValueError("expected camera_ids for the samples whose camera is not missing, got None")
+            camera_ids = first_of_level.expand(batch_size, -1)
+        if camera_ids.shape != (batch_size, num_tokens):
+            raise ValueError(f"expected camera_ids {[batch_size, num_tokens]}, got {list(camera_ids.shape)}")
+        camera_ids = torch.where(camera_is_missing[:, None], first_of_level, camera_ids)
+        _check_range(f"camera_ids, less {codebook_size} a level,", camera_ids - first_of_level, codebook_size)
+        return camera_ids, camera_is_missing
+
+
+def _check_range(name: str, ids: Tensor, stop: int):
+    if ids.is_floating_point():
+        raise ValueError(f"expected {name} of an integer type, got {ids.dtype}")
+    if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < stop):
+        raise ValueError(f"expected {name} in 0..{stop - 1}, got {int(ids.min())}..{int(ids.max())}")
+
+
+AutoConfig.register(CamViGConfig.model_type, CamViGConfig, exist_ok=True)
+AutoModel.register(CamViGConfig, CamViGForConditionalGeneration, exist_ok=True)

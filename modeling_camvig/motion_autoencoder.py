@@ -1,0 +1,301 @@
+"""The motion autoencoder: a picture, and how its pixels move (our departure from MAGVIT-v2; decoding needs the picture).
+
+Frame 0 goes through `PictureAutoencoder`, alone. Each later latent frame stands for `temporal_downsample` frames, and its
+codes carry their optical flow back to frame 0 and what frame 0 cannot show. The decoder turns codes into flow and new
+content, moves the reference picture by the flow, and blends: `weight * moved + (1 - weight) * new`. Always true: latent
+frame k sees frames 4k-3..4k and frame 0 on the way in, and codes of latent frames <= k on the way out; normalisation
+never crosses frames. Flow is in units of the frame's width and height, so it fits a reference of any resolution.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .configuration_camvig import CamViGVisualTokenizerConfig
+from .quantizers import build_quantizer
+
+FLOW_LIMIT = 0.75
+"""Flow is clamped to this share of the frame before it is coded."""
+
+
+def warp(picture: Tensor, flow: Tensor) -> Tensor:
+    """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, borders repeated.
+
+    Args:
+        picture: `[B, C, H, W]`.
+        flow: `[B, N, 2, H, W]`, in units of width (x) and height (y).
+
+    Returns:
+        `[B, N, C, H, W]` float32.
+    """
+    batch, count, _, height, width = flow.shape
+    centres_x = (torch.arange(width, device=flow.device) + 0.5) / width * 2 - 1
+    centres_y = (torch.arange(height, device=flow.device) + 0.5) / height * 2 - 1
+    centres = torch.stack(torch.meshgrid(centres_x, centres_y, indexing="xy"), dim=-1)
+    grid = centres + 2 * flow.float().permute(0, 1, 3, 4, 2)
+    pictures = picture.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
+    moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode="border", align_corners=False)
+    return moved.unflatten(0, (batch, count))
+
+
+class ResidualBlock(nn.Module):
+    """Norm, SiLU, 3x3 convolution, twice; with `causal`, the second half also hears the latent frame before."""
+
+    def __init__(self, channels: int, causal: bool = False):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(8, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2 = nn.GroupNorm(8, channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.previous = nn.Conv2d(channels, channels, 1, bias=False) if causal else None
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor, frames: int = 1) -> Tensor:  # [B * t, C, h, w]
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        if self.previous is not None:
+            earlier = self.previous(hidden).unflatten(0, (-1, frames))
+            hidden = hidden + F.pad(earlier[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0)).flatten(0, 1)
+        return x + self.conv2(F.silu(self.norm2(hidden)))
+
+
+class SpatialAttention(nn.Module):
+    """Self-attention over the places of one frame, heads of 32 channels."""
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.num_heads = channels // 32
+        self.norm = nn.GroupNorm(8, channels)
+        self.place = nn.Parameter(torch.zeros(channels, size, size))
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, C, h, w]
+        qkv = self.qkv(self.norm(x) + self.place).flatten(2).unflatten(1, (3, self.num_heads, 32))
+        query, key, value = qkv.transpose(-1, -2).unbind(1)
+        attended = F.scaled_dot_product_attention(query, key, value)
+        return x + self.project(attended.transpose(-1, -2).reshape(x.shape))
+
+
+class PictureAutoencoder(nn.Module):
+    """Frame 0 alone <-> one latent frame. A depth head on the codes makes them carry geometry (training only)."""
+
+    def __init__(self, config: CamViGVisualTokenizerConfig):
+        super().__init__()
+        fine, coarse = config.hidden_sizes
+        self.patch = config.spatial_downsample // 2
+        digits, blocks = len(config.code_levels), range(config.blocks_per_level)
+        self.patchify = nn.Conv2d(3 * self.patch**2, fine, 3, padding=1)
+        self.fine_encoder = nn.ModuleList(ResidualBlock(fine) for _ in blocks)
+        self.down = nn.Conv2d(fine, coarse, 4, stride=2, padding=1)
+        self.coarse_encoder = nn.Sequential(
+            ResidualBlock(coarse),
+            *(m for _ in blocks for m in (SpatialAttention(coarse, config.latent_size), ResidualBlock(coarse))),
+        )
+        self.encoder_norm = nn.GroupNorm(8, coarse)
+        self.to_latent = nn.Conv2d(coarse, digits, 1)
+        self.from_code = nn.Conv2d(digits, coarse, 3, padding=1)
+        self.coarse_decoder = nn.Sequential(*(ResidualBlock(coarse) for _ in blocks))
+        self.depth_head = nn.Conv2d(coarse, 4, 3, padding=1)
+        self.up = nn.Conv2d(coarse, 4 * fine, 1)
+        self.fine_decoder = nn.Sequential(*(ResidualBlock(fine) for _ in blocks))
+        self.decoder_norm = nn.GroupNorm(8, fine)
+        self.to_pixels = nn.Conv2d(fine, 3 * self.patch**2, 3, padding=1)
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """`[B, 3, S, S]` -> latent `[B, h, w, D]`."""
+        x = self.patchify(F.pixel_unshuffle(picture, self.patch))
+        for block in self.fine_encoder:
+            x = block(x)
+        x = self.coarse_encoder(self.down(x))
+        return self.to_latent(F.silu(self.encoder_norm(x))).permute(0, 2, 3, 1)
+
+    def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """codes `[B, h, w, D]` -> picture `[B, 3, S, S]`, log inverse depth relative to its median `[B, 1, 2h, 2w]`."""
+        x = self.coarse_decoder(self.from_code(codes.permute(0, 3, 1, 2)))
+        log_inverse_depth = F.pixel_shuffle(self.depth_head(x).float(), 2)
+        x = self.fine_decoder(F.pixel_shuffle(self.up(x), 2))
+        pixels = self.to_pixels(F.silu(self.decoder_norm(x))).float()
+        return F.pixel_shuffle(pixels, self.patch), log_inverse_depth
+
+
+class MotionEncoder(nn.Module):
+    """Flow, visibility and hidden pixels of a latent frame's frames -> its latent. Each latent frame on its own."""
+
+    def __init__(self, config: CamViGVisualTokenizerConfig):
+        super().__init__()
+        fine, coarse = config.hidden_sizes
+        self.steps = config.temporal_downsample
+        self.patch = config.spatial_downsample // 2
+        digits, blocks = len(config.code_levels), range(config.blocks_per_level)
+        self.patchify = nn.Conv2d(6 * self.steps * self.patch**2, fine, 1)
+        self.fine_blocks = nn.Sequential(*(ResidualBlock(fine) for _ in blocks))
+        self.down = nn.Conv2d(fine, coarse, 4, stride=2, padding=1)
+        self.coarse_blocks = nn.Sequential(*(ResidualBlock(coarse) for _ in blocks))
+        self.norm = nn.GroupNorm(8, coarse)
+        self.to_latent = nn.Conv2d(coarse, digits, 1)
+        self.linear = nn.Conv2d(3 * self.steps, digits, 1)
+
+    def forward(self, frames: Tensor, flow: Tensor, visibility: Tensor) -> Tensor:
+        """frames `[B, N, 3, S, S]`, flow `[B, N, 2, S, S]`, visibility `[B, N, 1, S, S]` -> `[B, t-1, h, w, D]`."""
+        motion = torch.cat([2 * flow.clamp(-FLOW_LIMIT, FLOW_LIMIT), visibility - 0.5], dim=2)
+        motion = motion.unflatten(1, (-1, self.steps)).flatten(2, 3)  # [B, t-1, 3 steps, S, S]
+        hidden = (frames * (1 - visibility)).unflatten(1, (-1, self.steps)).flatten(2, 3)
+        batch = motion.shape[0]
+        x = torch.cat([motion, hidden], dim=2).flatten(0, 1)
+        x = self.fine_blocks(self.patchify(F.pixel_unshuffle(x, self.patch)))
+        x = self.coarse_blocks(self.down(x))
+        pooled = F.avg_pool2d(motion.flatten(0, 1), 2 * self.patch)
+        latent = self.to_latent(F.silu(self.norm(x))).float() + self.linear(2 * pooled).float()
+        return latent.unflatten(0, (batch, -1)).permute(0, 1, 3, 4, 2)
+
+
+class MotionDecoder(nn.Module):
+    """Codes and the reference picture -> flow, blend weight and new content, coarse to fine."""
+
+    content_channels = 8
+    reference_channels = 48
+
+    def __init__(self, config: CamViGVisualTokenizerConfig):
+        super().__init__()
+        fine, coarse = config.hidden_sizes
+        self.steps = steps = config.temporal_downsample
+        self.patch = config.spatial_downsample // 2
+        digits, blocks = len(config.code_levels), range(config.blocks_per_level)
+        self.from_code = nn.Conv2d(digits, coarse, 3, padding=1)
+        self.place = nn.Parameter(torch.zeros(coarse, config.latent_size, config.latent_size))
+        self.coarse_blocks = nn.ModuleList(ResidualBlock(coarse, causal=True) for _ in blocks)
+        self.coarse_norm = nn.GroupNorm(8, coarse)
+        self.coarse_flow = nn.Conv2d(coarse, 4 * 2 * steps, 3, padding=1)
+        self.linear_flow = nn.Conv2d(digits, 2 * steps, 3, padding=1)
+        self.reference_patchify = nn.Conv2d(3 * self.patch**2, self.reference_channels, 3, padding=1)
+        self.reference_conv = nn.Conv2d(self.reference_channels, self.reference_channels, 3, padding=1)
+        self.merge_reference = nn.Conv2d(self.reference_channels, fine, 1)
+        self.up = nn.Conv2d(coarse, 4 * fine, 1)
+        self.fine_blocks = nn.ModuleList(ResidualBlock(fine, causal=True) for _ in blocks)
+        self.fine_norm = nn.GroupNorm(8, fine)
+        self.fine_flow = nn.Conv2d(fine, 4 * 2 * steps, 3, padding=1)
+        self.content = nn.Conv2d(fine, 4 * self.content_channels * steps, 1)
+        pixels = (self.patch // 2) ** 2
+        self.blend1 = nn.Conv2d(self.content_channels + 3 * pixels, 32, 3, padding=1)
+        self.blend2 = nn.Conv2d(32, 4 * pixels, 3, padding=1)
+        nn.init.zeros_(self.fine_flow.weight)
+
+    def forward(self, codes: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]` -> flow `[B, N, 2, S, S]`, the logit of the reference's
+        weight `[B, N, 1, S, S]`, new content `[B, N, 3, S, S]`, N = (t-1) * temporal_downsample, all float32."""
+        batch, latents = codes.shape[:2]
+        codes = codes.flatten(0, 1).permute(0, 3, 1, 2)
+        coarse = self._coarse(codes, latents)
+        flow = self._coarse_flow(codes, coarse)  # [B * l, 2 steps, 2h, 2w]
+        fine = F.pixel_shuffle(self.up(coarse), 2) + self._moved_features(reference, flow, latents)
+        for block in self.fine_blocks:
+            fine = block(fine, latents)
+        fine = F.silu(self.fine_norm(fine))
+        flow = _double(flow) + F.pixel_shuffle(self.fine_flow(fine).float(), 2)
+        flow = F.interpolate(flow, scale_factor=self.patch // 2, mode="bilinear", align_corners=False)
+        flow = flow.reshape(batch, latents * self.steps, 2, *flow.shape[-2:])
+        weight_logit, content = self._blend(fine, reference, flow)
+        return flow, weight_logit, content
+
+    def _coarse(self, codes: Tensor, latents: int) -> Tensor:
+        x = self.from_code(codes) + self.place
+        for block in self.coarse_blocks:
+            x = block(x, latents)
+        return x
+
+    def _coarse_flow(self, codes: Tensor, coarse: Tensor) -> Tensor:
+        refined = self.coarse_flow(F.silu(self.coarse_norm(coarse))).float()
+        return F.pixel_shuffle(refined, 2) + _double(self.linear_flow(codes).float())
+
+    def _moved_features(self, reference: Tensor, flow: Tensor, latents: int) -> Tensor:
+        patches = F.silu(self.reference_patchify(F.pixel_unshuffle(reference, self.patch)))
+        mean_flow = flow.unflatten(1, (self.steps, 2)).mean(1).unflatten(0, (-1, latents))
+        return self.merge_reference(warp(self.reference_conv(patches), mean_flow).flatten(0, 1))
+
+    def _blend(self, fine: Tensor, reference: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
+        batch, count = flow.shape[:2]
+        moved = F.pixel_unshuffle(warp(reference, flow).detach().flatten(0, 1), self.patch // 2)
+        content = F.pixel_shuffle(self.content(fine), 2).reshape(len(moved), self.content_channels, *moved.shape[-2:])
+        x = F.silu(self.blend1(torch.cat([content, moved.to(content.dtype)], dim=1)))
+        pixels = F.pixel_shuffle(self.blend2(x).float(), self.patch // 2).unflatten(0, (batch, count))
+        return pixels[:, :, 3:] + 1.5, pixels[:, :, :3]
+
+
+class MotionAutoencoder(nn.Module):
+    """Picture autoencoder, motion encoder and motion decoder behind the interface of `CamViGVisualTokenizer`."""
+
+    def __init__(self, config: CamViGVisualTokenizerConfig):
+        super().__init__()
+        if len(config.hidden_sizes) != 2:
+            raise ValueError(f"expected 2 hidden_sizes (fine, coarse) for kind 'motion', got {list(config.hidden_sizes)}")
+        if config.spatial_downsample < 8:
+            raise ValueError(f"expected spatial_downsample >= 8 for kind 'motion', got {config.spatial_downsample}")
+        self.image_size = config.image_size
+        self.quantizer = build_quantizer(config.quantizer, config.code_levels)
+        self.picture = PictureAutoencoder(config)
+        self.encoder = MotionEncoder(config)
+        self.decoder = MotionDecoder(config)
+
+    def encode_ids(self, video: Tensor, flow: Tensor | None = None, visibility: Tensor | None = None) -> Tensor:
+        """video `[B, 3, T, S, S]` (with flow and visibility where T > 1) -> ids `[B, t, h, w]`."""
+        latent = self.picture.encode(video[:, :, 0])[:, None]
+        if video.shape[2] > 1:
+            frames = video[:, :, 1:].transpose(1, 2)
+            latent = torch.cat([latent.float(), self.encoder(frames, flow, visibility)], dim=1)
+        return self.quantizer.codes_to_ids(self.quantizer(latent)[0])
+
+    def forward(self, video: Tensor, flow: Tensor, visibility: Tensor, pictures: Tensor) -> dict[str, Tensor]:
+        """Everything that a training loss needs, with straight-through gradients.
+
+        Args:
+            video: `[B, 3, T, S, S]`.
+            flow: `[B, T-1, 2, S, S]`, backward to frame 0.
+            visibility: `[B, T-1, 1, S, S]`.
+            pictures: `[P, 3, S, S]`, for the picture autoencoder; any frames.
+        """
+        frames = video[:, :, 1:].transpose(1, 2)
+        codes, motion_loss = self.quantizer(self.encoder(frames, flow, visibility))
+        decoded_flow, weight_logit, content = self.decoder(codes, video[:, :, 0])
+        moved = warp(video[:, :, 0], decoded_flow)
+        weight = weight_logit.sigmoid()
+        picture_codes, picture_loss = self.quantizer(self.picture.encode(pictures))
+        decoded_pictures, log_inverse_depth = self.picture.decode(picture_codes)
+        return {
+            "reconstruction": weight * moved + (1 - weight) * content,
+            "moved": moved,
+            "flow": decoded_flow,
+            "weight_logit": weight_logit,
+            "pictures": decoded_pictures,
+            "log_inverse_depth": log_inverse_depth,
+            "auxiliary_loss": motion_loss + picture_loss,
+        }
+
+    def decode_ids(self, ids: Tensor, reference: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight."""
+        codes = self.quantizer.ids_to_codes(ids)
+        if reference is None:
+            reference = self.picture.decode(codes[:, 0])[0].clamp(-1, 1)
+        if ids.shape[1] == 1:
+            empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
+            return reference[:, :, None], empty, empty[:, :, :1]
+        small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
+        flow, weight_logit, content = self.decoder(codes[:, 1:], small)
+        flow, weight, content = (_resize(x, reference) for x in (flow, weight_logit.sigmoid(), content))
+        frames = weight * warp(reference, flow) + (1 - weight) * content
+        video = torch.cat([reference[:, None].float(), frames], dim=1).clamp(-1, 1)
+        return video.transpose(1, 2), flow, weight
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _resize(x: Tensor, like: Tensor) -> Tensor:
+    """`[B, N, C, h, w]` -> the height and width of `like`."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
+    resized = F.interpolate(x.flatten(0, 1), like.shape[-2:], mode="bilinear", align_corners=False)
+    return resized.unflatten(0, x.shape[:2])

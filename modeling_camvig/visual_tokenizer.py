@@ -1,0 +1,111 @@
+"""`CamViGVisualTokenizer`: frames <-> visual ids, strictly causal in time, in two kinds behind one interface.
+
+*Plain* is the paper's tokenizer: ids alone give the frames. *Motion* is our departure: frame 0 is coded as a picture, the
+ids of the later latent frames code motion relative to it and what it cannot show, and decoding moves the pixels of a
+reference picture at whatever resolution that picture has. In both kinds latent frame k depends on frames 0..4k alone, so
+an image's ids are exactly those of the first latent frame of any video that starts with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .configuration_camvig import CamViGVisualTokenizerConfig
+from .motion_autoencoder import MotionAutoencoder
+from .plain_autoencoder import PlainAutoencoder
+
+
+@dataclass
+class VisualDecoderOutput(ModelOutput):
+    """What decoding gives.
+
+    Args:
+        video: `[B, 3, T, H, W]` in [-1, 1].
+        flow: motion kind only: `[B, T-1, 2, H, W]`, from each pixel of a frame to its place in the reference, in units
+            of the frame's width and height.
+        reference_weight: motion kind only: `[B, T-1, 1, H, W]` in [0, 1], how much of each pixel is the moved reference.
+    """
+
+    video: Tensor | None = None
+    flow: Tensor | None = None
+    reference_weight: Tensor | None = None
+
+
+class CamViGVisualTokenizer(PreTrainedModel):
+    """A causal spatio-temporal VQ autoencoder (MAGVIT-v2; CamViG section 3) with 18 bits a token."""
+
+    config_class = CamViGVisualTokenizerConfig
+    base_model_prefix = "visual_tokenizer"
+    main_input_name = "video"
+
+    def __init__(self, config: CamViGVisualTokenizerConfig):
+        super().__init__(config)
+        self.autoencoder = MotionAutoencoder(config) if config.kind == "motion" else PlainAutoencoder(config)
+        self.post_init()
+
+    def _init_weights(self, module):
+        """The networks initialise themselves; loading must not draw new numbers over them."""
+
+    def forward(self, video: Tensor, **inputs: Tensor):
+        """The training pass of the configured kind: see `MotionAutoencoder.forward`, `PlainAutoencoder.forward`."""
+        return self.autoencoder(video, **inputs)
+
+    @torch.no_grad()
+    def encode(self, video: Tensor, flow: Tensor | None = None, visibility: Tensor | None = None) -> Tensor:
+        """Frames to ids.
+
+        Args:
+            video: `[B, 3, T, H, W]` in [-1, 1], T = 1 or `num_frames`-like (1 + a multiple of 4), H = W = `image_size`.
+            flow: motion kind with T > 1: `[B, T-1, 2, H, W]`, backward to frame 0, in units of the frame's size.
+            visibility: motion kind with T > 1: `[B, T-1, 1, H, W]`, 1 where frame 0 shows the point.
+
+        Returns:
+            ids `[B, t, h, w]` int64, t = 1 + (T - 1) / 4.
+        """
+        self._check_video(video)
+        if self.config.kind == "plain":
+            return self.autoencoder.encode_ids(video)
+        if video.shape[2] > 1 and (flow is None or visibility is None):
+            raise ValueError("a motion tokenizer encodes a video with its flow and visibility; got only frames")
+        return self.autoencoder.encode_ids(video, flow, visibility)
+
+    @torch.no_grad()
+    def decode(self, ids: Tensor, reference: Tensor | None = None) -> VisualDecoderOutput:
+        """Ids to frames.
+
+        Args:
+            ids: `[B, t, h, w]` int64; t = 1 gives the first frame alone.
+            reference: motion kind: the picture whose pixels are moved, `[B, 3, H, W]` in [-1, 1], of any size. Without
+                it, the picture that the first latent frame's ids decode to.
+
+        Returns:
+            `VisualDecoderOutput`; frames have the size of the reference, or `image_size`.
+        """
+        self._check_ids(ids)
+        if self.config.kind == "plain":
+            if reference is not None:
+                raise ValueError("a plain tokenizer decodes ids alone; got a reference picture")
+            return VisualDecoderOutput(video=self.autoencoder.decode_ids(ids))
+        video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference)
+        return VisualDecoderOutput(video=video, flow=flow, reference_weight=reference_weight)
+
+    def _check_video(self, video: Tensor):
+        size, step = self.config.image_size, self.config.temporal_downsample
+        if video.ndim != 5 or video.shape[1] != 3 or tuple(video.shape[3:]) != (size, size):
+            raise ValueError(f"expected video [B, 3, T, {size}, {size}], got {list(video.shape)}")
+        if (video.shape[2] - 1) % step:
+            raise ValueError(f"expected 1 + a multiple of {step} frames, got {video.shape[2]}; resample the clip first")
+
+    def _check_ids(self, ids: Tensor):
+        size = self.config.latent_size
+        if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size):
+            raise ValueError(f"expected ids [B, t, {size}, {size}], got {list(ids.shape)}")
+        if ids.numel() and not (0 <= int(ids.min()) and int(ids.max()) < self.config.vocab_size):
+            raise ValueError(
+                f"expected ids in 0..{self.config.vocab_size - 1}, got {int(ids.min())}..{int(ids.max())}"
+            )

@@ -1,0 +1,172 @@
+"""One video from files to files: what `camvig generate` and `camvig demo` do.
+
+What always holds: names are checked before any work, and each file appears whole or not at all. The JSON beside a video
+says how it was made: checkpoint, picture, path, seed, settings, seconds, tokens a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from ..camera_paths.atomic_file import write_then_rename
+from ..camera_paths.camera_path import CameraPath
+from .contact_sheet import contact_sheet
+from .picture_files import load_picture
+from .pipeline_camvig import CamViGPipeline
+from .video_files import write_gif, write_mp4, write_png
+
+SUFFIXES = (".mp4", ".gif", ".png")
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How ids are drawn; the names are those of `CamViGPipeline.__call__`."""
+
+    guidance_scale: float = 1.0
+    temperature: float = 0.7
+    top_k: int = 0
+    top_p: float = 1.0
+    output_size: int | None = None
+
+
+@dataclass(frozen=True)
+class MadeVideo:
+    """A generated video, and how it was made."""
+
+    frames: list[Image.Image]
+    path: CameraPath
+    record: dict  # what the JSON sidecar says
+
+    @property
+    def sheet(self) -> Image.Image:
+        """The video as a contact sheet."""
+        caption = f"{self.record['camera_path']}  |  {self.record['image']}, seed {self.record['seed']}"
+        return contact_sheet(self.frames, self.path, caption)
+
+
+def load_pipeline(checkpoint: str) -> CamViGPipeline:
+    """Load a checkpoint without a word from the libraries."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+    return CamViGPipeline.from_pretrained(checkpoint)
+
+
+def generate_to_files(
+    image: Path, camera_path: str, output: Path, seed: int, checkpoint: str, settings: SamplingSettings
+) -> list[Path]:
+    """Make a video and write it as the suffix of `output` says, with its JSON beside it; returns both names.
+
+    Args:
+        image: a picture file.
+        camera_path: film grammar, or the name of a camera path file (.json).
+        output: .mp4, .gif, or .png for a contact sheet. Missing folders are made.
+        seed: of the generator.
+        checkpoint: what `CamViGPipeline.from_pretrained` takes.
+        settings: of sampling.
+
+    Raises:
+        ValueError, OSError: one line.
+    """
+    sidecar = check_output(output, (image, Path(camera_path)))
+    picture = load_picture(image)
+    path = CameraPath.from_file(camera_path) if is_path_file(camera_path) else camera_path
+    pipeline = load_pipeline(checkpoint)
+    origin = {"checkpoint": checkpoint, "image": str(image), "camera_path": camera_path}
+    video = make_video(pipeline, picture, path, seed, settings, origin)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_video(video, output)
+    write_json(video.record, sidecar)
+    return [output, sidecar]
+
+
+def make_video(
+    pipeline: CamViGPipeline,
+    picture: Image.Image,
+    path: str | CameraPath,
+    seed: int,
+    settings: SamplingSettings,
+    origin: dict[str, str],
+) -> MadeVideo:
+    """Run the pipeline once, on the clock. `origin` names the checkpoint, image and camera_path for the record."""
+    generator = torch.Generator().manual_seed(seed)
+    path = CameraPath.from_text(path, num_frames=pipeline.num_frames) if isinstance(path, str) else path
+    started = time.perf_counter()
+    output = pipeline(picture, path, generator=generator, **asdict(settings))
+    seconds = time.perf_counter() - started
+    frames = output.frames[0]
+    record = {
+        **origin,
+        "camera_path_in_words": path.describe(),
+        "seed": seed,
+        "settings": asdict(settings),
+        "frames": len(frames),
+        "width": frames[0].width,
+        "height": frames[0].height,
+        "fps": path.fps,
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(pipeline.transformer.config.num_video_tokens / output.generation_seconds, 1),
+    }
+    return MadeVideo(frames, path, record)
+
+
+def write_video(video: MadeVideo, output: Path) -> None:
+    """Write the video as the suffix says."""
+    if output.suffix.lower() == ".mp4":
+        write_mp4(video.frames, output, video.path.fps)
+    elif output.suffix.lower() == ".gif":
+        write_gif(video.frames, output, video.path.fps)
+    else:
+        write_png(video.sheet, output)
+
+
+def write_json(content: dict, file: Path) -> None:
+    """Write JSON, whole or not at all."""
+    with write_then_rename(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> Path:
+    """Raise `ValueError` unless `output` and its JSON can be written and are no inputs; returns the JSON's name."""
+    if output.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"expected an output name that ends in {', '.join(SUFFIXES)}, got {output}")
+    sidecar = output.with_suffix(".json")
+    for file in (output, sidecar):
+        if file.is_dir():
+            raise ValueError(f"expected a file name as output, got {file}: a folder")
+        if any(given.exists() and file.exists() and given.samefile(file) for given in inputs):
+            raise ValueError(f"expected an output that overwrites no input, got {file}")
+    check_folder(output.parent)
+    return sidecar
+
+
+def check_output_file(file: Path, suffix: str) -> None:
+    """Raise `ValueError` unless a file of this kind can be written under this name."""
+    if file.suffix.lower() != suffix or file.is_dir():
+        raise ValueError(f"expected an output file name that ends in {suffix}, got {file}")
+    check_folder(file.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `ValueError` unless files can be written to the folder, which may be missing yet."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        reason = "no permission to write there" if existing.is_dir() else f"{existing} is a file"
+        raise ValueError(f"expected an output folder that can be written to, got {folder}: {reason}")
+
+
+def is_path_file(camera_path: str) -> bool:
+    """Whether a camera path is the name of a file rather than film grammar."""
+    return camera_path.strip().lower().endswith(".json")

@@ -1,0 +1,60 @@
+"""Packaging: every top-level folder of the repository is a sub-package of `camvig`.
+
+The folders keep their plain names in the checkout (`pipelines/`, `camera_paths/`, ...) and are installed as
+`camvig.pipelines`, `camvig.camera_paths`, ..., so nothing generic lands in site-packages.
+"""
+
+from pathlib import Path
+
+from setuptools import setup
+
+FOLDERS = (
+    "camera_paths",
+    "modeling_camvig",
+    "metrics",
+    "dataset_builders",
+    "pipelines",
+    "training_scripts",
+    "checkpoints",
+)
+
+setup(
+    name="camvig",
+    version="0.1.0",
+    description="One image and a 3-D camera path become a video that follows the path (CamViG, arXiv 2405.13195)",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=["camvig", *(f"camvig.{folder}" for folder in FOLDERS)],
+    package_dir={"camvig": "camvig", **{f"camvig.{folder}": folder for folder in FOLDERS}},
+    package_data={
+        "camvig": ["demo_pictures/*", "py.typed"],
+        "camvig.training_scripts": ["configs/*.yaml"],
+        "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
+    },
+    install_requires=[
+        "accelerate>=1.15",
+        "av>=18",
+        "datasets>=5.2",
+        "diffusers>=0.42",
+        "matplotlib>=3.10",
+        "numba>=0.66",
+        "numpy>=2.2",
+        "opencv-python-headless>=5.0",
+        "pillow>=11",
+        "pyarrow>=22",
+        "pyyaml>=6.0",
+        "safetensors>=0.6",
+        "scipy>=1.15",
+        "torch>=2.9",
+        "tqdm>=4.67",
+        "transformers>=5.20,<6",
+        "typer>=0.29",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
+        "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
+    },
+    entry_points={"console_scripts": ["camvig=camvig.cli:main"]},
+)

@@ -1,0 +1,112 @@
+"""Tiny real models, built from real configurations with a seed: what pipelines and commands are tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from camvig import CamViGPipeline
+
+
+def build_tiny_pipeline(kind: str = "motion", seed: int = 0) -> CamViGPipeline:
+    """Untrained: 17 frames of 32x32, latent 5x4x4, 2 x 17 camera ids, one layer of width 32."""
+    import torch
+    from transformers import DacConfig, Qwen3Config
+
+    from camvig import (
+        CamViGCameraTokenizer,
+        CamViGCameraTokenizerConfig,
+        CamViGConfig,
+        CamViGForConditionalGeneration,
+        CamViGPipeline,
+        CamViGVisualTokenizer,
+        CamViGVisualTokenizerConfig,
+    )
+
+    torch.manual_seed(seed)
+    hidden_sizes = (16, 32) if kind == "motion" else (8, 8, 16, 16)
+    visual_config = CamViGVisualTokenizerConfig(
+        kind=kind, quantizer="fsq", image_size=32, hidden_sizes=hidden_sizes, blocks_per_level=1
+    )
+    codec_config = DacConfig(
+        encoder_hidden_size=8,
+        decoder_hidden_size=16,
+        downsampling_ratios=[2, 4],
+        n_codebooks=2,
+        codebook_size=32,
+        codebook_dim=4,
+    )
+    camera_config = CamViGCameraTokenizerConfig(codec_config=codec_config, samples_per_value=1)
+    text_config = Qwen3Config(
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        head_dim=16,
+        max_position_embeddings=256,
+    )
+    config = CamViGConfig(
+        text_config=text_config,
+        visual_levels=[8] * 6,
+        visual_factors=(512, 512),
+        latent_size=4,
+        camera_levels=2,
+        camera_codebook_size=32,
+        camera_frames=17,
+    )
+    pipeline = CamViGPipeline(
+        CamViGVisualTokenizer(visual_config).eval(),
+        CamViGCameraTokenizer(camera_config).eval(),
+        CamViGForConditionalGeneration(config).eval(),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline() -> CamViGPipeline:
+    """A pipeline of the motion kind, the one of the shipped checkpoint. Do not change it."""
+    return build_tiny_pipeline()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_pipeline: CamViGPipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, saved. Copy it before you damage it."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    tiny_pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Image:
+    """A smooth colourful picture."""
+    from PIL import Image
+
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(name="make_picture")
+def make_picture_fixture() -> Callable[..., Image.Image]:
+    """`make_picture(width, height, seed)`."""
+    return make_picture
+
+
+@pytest.fixture
+def picture_file(tmp_path: Path) -> Path:
+    """A 48x32 PNG."""
+    file = tmp_path / "photo.png"
+    make_picture().save(file)
+    return file
+
+
+@pytest.fixture(name="build_tiny_pipeline", scope="session")
+def build_tiny_pipeline_fixture() -> Callable[..., CamViGPipeline]:
+    """`build_tiny_pipeline(kind, seed)`, where a test needs one of its own."""
+    return build_tiny_pipeline

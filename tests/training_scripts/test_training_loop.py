@@ -1,0 +1,98 @@
+"""The training loop: a run that is killed and started again gives exactly the weights of a run that is not."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
+from camvig.training_scripts.optimizers import Muon
+from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
+from camvig.training_scripts.training_loop import Trainer, TrainingArguments, learning_rate_factor
+from camvig.training_scripts.visual_losses import motion_losses
+
+CONFIG = CamViGVisualTokenizerConfig(
+    kind="motion", quantizer="fsq", num_frames=5, image_size=16, hidden_sizes=[8, 32], blocks_per_level=1
+)
+
+
+def batch_at(step: int, process: int, processes: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(step)
+    video = torch.rand(2, 3, 5, 16, 16, generator=generator) * 2 - 1
+    return {
+        "video": video,
+        "flow": torch.randn(2, 4, 2, 16, 16, generator=generator) * 0.1,
+        "visibility": torch.ones(2, 4, 1, 16, 16),
+        "in_front": torch.ones(2, 4, 1, 16, 16),
+        "pictures": video[:, :, 0],
+        "picture_depth": torch.zeros(2, 1, 4, 4),
+        "picture_depth_is_known": torch.ones(2),
+    }
+
+
+def make_trainer(arguments: TrainingArguments, losses=motion_losses) -> Trainer:
+    torch.manual_seed(0)
+    model = CamViGVisualTokenizer(CONFIG)
+    return Trainer(model, MUON_PATTERN, batch_at, losses, lambda model: {"answer": 42.0}, arguments)
+
+
+def arguments_for(folder, **changes) -> TrainingArguments:
+    arguments = TrainingArguments(
+        output_dir=str(folder), steps=6, batch_size=2, warmup_steps=2, validate_every=3, save_every=2
+    )
+    return dataclasses.replace(arguments, **changes)
+
+
+def weights(folder) -> dict[str, torch.Tensor]:
+    return CamViGVisualTokenizer.from_pretrained(folder / "model").state_dict()
+
+
+def test_killed_run_resumes_exactly(tmp_path):
+    make_trainer(arguments_for(tmp_path / "whole")).train()
+
+    def dies_at_step_5(model, batch, progress):
+        if progress >= 5 / 6 - 1e-9:
+            raise KeyboardInterrupt
+        return motion_losses(model, batch, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(arguments_for(tmp_path / "killed"), dies_at_step_5).train()
+    resumed = make_trainer(arguments_for(tmp_path / "killed"))
+    resumed.train()
+    whole, killed = weights(tmp_path / "whole"), weights(tmp_path / "killed")
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    lines = [json.loads(line) for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["split"] == "validation"] == [3, 6]
+    assert (tmp_path / "killed/curves.png").stat().st_size > 1000
+
+
+def test_training_lowers_the_loss(tmp_path):
+    same = batch_at(0, 0, 1)
+    trainer = make_trainer(arguments_for(tmp_path, steps=40, validate_every=1000, save_every=1000))
+    trainer.batch_at = lambda *_: same
+    before = motion_losses(trainer.model, same, 0.0)["flow"].item()
+    trainer.train()
+    assert motion_losses(trainer.model, same, 0.0)["flow"].item() < 0.7 * before
+
+
+def test_no_number_is_trained_into_nan(tmp_path):
+    trainer = make_trainer(arguments_for(tmp_path), lambda model, batch, progress: {"loss": torch.tensor(float("nan"))})
+    with pytest.raises(FloatingPointError, match="loss is nan at step 0"):
+        trainer.train()
+
+
+def test_learning_rate_is_a_function_of_the_step():
+    arguments = arguments_for("unused", steps=100, warmup_steps=10, decay_share=0.5)
+    factors = [learning_rate_factor(step, arguments) for step in range(100)]
+    assert factors[0] == 0.1 and factors[9] == factors[49] == 1.0
+    assert factors[50:] == sorted(factors[50:], reverse=True) and factors[99] == 0.02
+
+
+def test_muon_moves_a_kernel_as_the_matrix_it_is():
+    kernel = torch.nn.Parameter(torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0)))
+    matrix = torch.nn.Parameter(kernel.detach().clone().flatten(1))
+    gradient = torch.randn(4, 18, generator=torch.Generator().manual_seed(1))
+    kernel.grad, matrix.grad = gradient.view_as(kernel), gradient
+    Muon([kernel], learning_rate=0.1).step()
+    torch.optim.Muon([matrix], lr=0.1, weight_decay=0.0, momentum=0.95).step()
+    assert torch.equal(kernel.flatten(1), matrix)

@@ -1,0 +1,41 @@
+"""Optimizers of the training scripts: Muon for the matrices inside the networks, AdamW for everything else.
+
+Muon (Jordan et al. 2024; torch's own) moves each matrix by an orthogonalised momentum. A convolution kernel is treated as
+the matrix `[out, in * height * width]` that it multiplies by. Which parameters go where is told by a regular expression.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import nn
+
+
+class Muon(torch.optim.Muon):
+    """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters."""
+
+    def __init__(self, parameters: list[nn.Parameter], learning_rate: float, weight_decay: float = 0.0):
+        self._sources = parameters
+        matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]
+        super().__init__(matrices, lr=learning_rate, weight_decay=weight_decay, momentum=0.95)
+
+    def step(self, closure=None):
+        matrices = (matrix for group in self.param_groups for matrix in group["params"])
+        for matrix, source in zip(matrices, self._sources, strict=True):
+            matrix.grad = None if source.grad is None else source.grad.flatten(1)
+        return super().step(closure)
+
+
+def build_optimizers(
+    model: nn.Module, muon_pattern: str, learning_rate: float, muon_learning_rate: float, weight_decay: float
+) -> list[torch.optim.Optimizer]:
+    """[AdamW, Muon]: weights of two or more dimensions whose name matches `muon_pattern` go to Muon."""
+    is_matrix = {
+        name: parameter.ndim >= 2 and re.search(muon_pattern, name) is not None
+        for name, parameter in model.named_parameters()
+    }
+    matrices = [parameter for name, parameter in model.named_parameters() if is_matrix[name]]
+    others = [parameter for name, parameter in model.named_parameters() if not is_matrix[name]]
+    adamw = torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    return [adamw, Muon(matrices, muon_learning_rate, weight_decay)] if matrices else [adamw]

@@ -1,0 +1,110 @@
+"""Trains `CamViGCameraTokenizer` on sampled camera paths.
+
+    accelerate launch -m camvig.training_scripts.train_camera_tokenizer --config training_scripts/configs/camera_tokenizer_tiny.yaml
+
+Codebooks start from latents of real paths, and codes that are hardly used are moved to latents that occur, every
+`restart_every` steps until half of the run. Run again after a kill, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..dataset_builders.path_samples import sample_model_paths
+from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
+from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from .stage_config import parse_stage
+from .training_loop import Trainer
+
+NO_MUON = r"$^"
+"""The codec's weights are normalised (weight norm); AdamW trains them all."""
+
+
+@dataclass
+class CameraDataArguments:
+    """What a camera tokenizer is trained on."""
+
+    paths: int = 20000
+    """Sampled paths for training."""
+    validation_paths: int = 512
+    """Sampled paths, of another seed, for validation."""
+    restart_every: int = 200
+    """Steps between restarts of dead codes."""
+    restart_paths: int = 2048
+    """Paths that decide which codes are dead."""
+
+
+Paths = tuple[torch.Tensor, torch.Tensor]
+
+
+def path_tensors(count: int, seed: int) -> Paths:
+    poses, intrinsics = sample_model_paths(count, seed)
+    return torch.from_numpy(poses), torch.from_numpy(intrinsics)
+
+
+def choose(paths: Paths, count: int, seed: tuple[int, ...]) -> Paths:
+    indices = torch.from_numpy(np.random.default_rng(seed).integers(len(paths[0]), size=count))
+    return paths[0][indices], paths[1][indices]
+
+
+def camera_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
+    output = model(batch["camera_to_world"], batch["intrinsics"])
+    return {"loss": output.loss, "reconstruction": output.reconstruction_loss, "codec": output.codec_loss}
+
+
+def validate_camera(model: CamViGCameraTokenizer, paths: Paths) -> dict[str, float]:
+    """Errors after 1, 2, ... levels: translation in scene depths, rotation in degrees, focal length relative."""
+    ids = model.encode(*paths)
+    frames = model.config.codec_frames
+    results = {}
+    for levels in range(1, model.config.num_levels + 1):
+        errors = path_errors(*paths, *model.decode(ids[:, : levels * frames]))
+        suffix = "" if levels == model.config.num_levels else f"_{levels}_levels"
+        results |= {f"{name}{suffix}": value for name, value in errors.items()}
+    return results | {"distinct_codes": ids.unique().numel() / model.config.vocab_size}
+
+
+def path_errors(poses: torch.Tensor, intrinsics: torch.Tensor, other: torch.Tensor, other_intrinsics: torch.Tensor):
+    """Mean errors over poses 1.. of paths relative to their first pose."""
+    turn = poses[:, 1:, :3, :3].transpose(-1, -2) @ other[:, 1:, :3, :3]
+    cosine = ((turn.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).clamp(-1, 1)
+    focal_ratio = other_intrinsics[..., :2] / intrinsics[..., :2]
+    return {
+        "translation_error": float((poses[:, 1:, :3, 3] - other[:, 1:, :3, 3]).norm(dim=-1).mean()),
+        "rotation_error_degrees": float(torch.rad2deg(cosine.arccos()).mean()),
+        "focal_error": float(focal_ratio.log().abs().mean()),
+    }
+
+
+def main():
+    config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
+    paths, held_out = path_tensors(data.paths, arguments.seed), path_tensors(data.validation_paths, arguments.seed + 1)
+    model = CamViGCameraTokenizer(config)
+    restart_codes(model, paths, data, arguments.seed, step=0)
+
+    def batch_at(step: int, process: int, processes: int):
+        poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, step * processes + process))
+        return {"camera_to_world": poses, "intrinsics": intrinsics}
+
+    def after_step(model: CamViGCameraTokenizer, step: int):
+        if step % data.restart_every == 0 and step <= arguments.steps // 2:
+            restart_codes(model, paths, data, arguments.seed, step)
+
+    def validate(model: CamViGCameraTokenizer):
+        return validate_camera(model, held_out)
+
+    Trainer(model, NO_MUON, batch_at, camera_losses, validate, arguments, after_step).train()
+
+
+def restart_codes(model: CamViGCameraTokenizer, paths: Paths, data: CameraDataArguments, seed: int, step: int):
+    """At step 0 every code starts from a latent that occurs; later only dead ones do."""
+    chosen = choose(paths, data.restart_paths, (seed, 1, step))
+    generator = torch.Generator().manual_seed(seed + step)
+    model.restart_dead_codes(*chosen, generator=generator, **({} if step else {"min_usage": float("inf")}))
+
+
+if __name__ == "__main__":
+    main()

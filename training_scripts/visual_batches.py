@@ -1,0 +1,74 @@
+"""Batches for the visual tokenizer: clips from the cache, augmented, with exact flow and visibility.
+
+Augmentation keeps geometry true: mirrored and reversed clips (`clip_variants`) are clips like any other, whose flow is
+computed afterwards, and a colour change is the same for all frames of a clip.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..dataset_builders.clip_cache import ClipCache
+from ..dataset_builders.clip_variants import random_variant
+from ..dataset_builders.exact_flow import backward_flow
+
+DEPTH_POOL = 4
+"""Pixels a side of one value of the picture autoencoder's depth head."""
+
+
+def clip_arrays(clip: dict) -> dict[str, np.ndarray]:
+    """A clip -> frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]`, visibility and in_front `[T-1, 1, H, W]`,
+    log_inverse_depth `[T, H/4, W/4]` relative to each frame's median, depth_is_known `[]`."""
+    depth = np.asarray(clip["depth"], np.float32)
+    flow, visibility, in_front = backward_flow(depth, clip["camera_to_world"], clip["intrinsics"])
+    return {
+        "frames": np.asarray(clip["frames"]),
+        "flow": flow,
+        "visibility": visibility[:, None].astype(np.float32),
+        "in_front": in_front[:, None].astype(np.float32),
+        "log_inverse_depth": log_inverse_depth(depth),
+        "depth_is_known": np.float32(clip["depth_is_known"]),
+    }
+
+
+def log_inverse_depth(depth: np.ndarray) -> np.ndarray:
+    """depth `[T, H, W]` -> log(median / depth), averaged over 4x4 pixels: `[T, H/4, W/4]`."""
+    relative = np.median(depth, axis=(1, 2), keepdims=True) / depth
+    log = np.log(relative.clip(1 / 12, 12))
+    frames, height, width = log.shape
+    return log.reshape(frames, height // DEPTH_POOL, DEPTH_POOL, width // DEPTH_POOL, DEPTH_POOL).mean((2, 4))
+
+
+def change_colours(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Permutes the colour channels and changes brightness and contrast a little, alike for all frames of a clip."""
+    permuted = frames[..., rng.permutation(3)].astype(np.float32)
+    gain, offset = rng.uniform(0.8, 1.2), rng.uniform(-20, 20)
+    return (permuted * gain + offset).clip(0, 255)
+
+
+def collate(clips: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+    """Clips of one length -> a batch; frames become `video [B, 3, T, H, W]` in [-1, 1]."""
+    batch = {name: torch.from_numpy(np.stack([clip[name] for clip in clips])) for name in clips[0]}
+    batch["video"] = batch.pop("frames").permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+    return batch
+
+
+def training_batch(cache: ClipCache, size: int, seed: tuple[int, ...], extra_pictures: int) -> dict[str, torch.Tensor]:
+    """`size` random clips, and as `pictures` their first frames and `extra_pictures` random others of each."""
+    rng = np.random.default_rng(seed)
+    clips = []
+    for index in rng.integers(len(cache), size=size):
+        clip = random_variant(cache[int(index)], rng)
+        arrays = clip_arrays(clip)
+        clips.append({**arrays, "frames": change_colours(arrays["frames"], rng)})
+    batch = collate(clips)
+    return add_pictures(batch, [0, *rng.integers(1, batch["video"].shape[2], extra_pictures).tolist()])
+
+
+def add_pictures(batch: dict[str, torch.Tensor], frames: list[int]) -> dict[str, torch.Tensor]:
+    """Adds `pictures [P, 3, H, W]` and their `picture_depth [P, 1, h, w]`: the given frames of every clip."""
+    batch["pictures"] = torch.cat([batch["video"][:, :, frame] for frame in frames])
+    batch["picture_depth"] = torch.cat([batch["log_inverse_depth"][:, frame] for frame in frames])[:, None]
+    batch["picture_depth_is_known"] = batch["depth_is_known"].repeat(len(frames))
+    return batch

@@ -1,0 +1,92 @@
+"""Validation of the visual tokenizer on rooms that training never sees: pixels, flow, depth, and use of the codes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..dataset_builders.room_clips import room_clips
+from ..metrics.flow_mse import flow_mse_between, dis_flow
+from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from .visual_batches import clip_arrays, collate
+from .visual_losses import mean_over, temporal_change
+
+_CHUNK = 8
+
+
+def validation_batch(split: str, count: int, size: int) -> dict[str, Tensor]:
+    """The first `count` clips of a split, without augmentation."""
+    return collate([clip_arrays(vars(clip)) for clip in room_clips(split, count, size=size)])
+
+
+def chunks(batch: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    count = len(batch["video"])
+    return [{k: v[i : i + _CHUNK] for k, v in batch.items()} for i in range(0, count, _CHUNK)]
+
+
+def validate_plain(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
+    """PSNR and the share of distinct codes."""
+    ids = torch.cat([model.encode(part["video"]) for part in chunks(batch)])
+    frames = torch.cat([model.decode(ids[i : i + _CHUNK]).video for i in range(0, len(ids), _CHUNK)])
+    return {"psnr": psnr(frames, batch["video"]), "distinct_codes": distinct(ids)}
+
+
+def validate_motion(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
+    """PSNR (all, moved only, hidden), flow errors in pixels, flow MSE relative to a static video, picture and depth."""
+    pieces = []
+    for part in chunks(batch):
+        ids = model.encode(part["video"], part["flow"], part["visibility"])
+        decoded = model.decode(ids, part["video"][:, :, 0])
+        codes = model.autoencoder.quantizer.ids_to_codes(ids[:, 0])
+        picture, depth = model.autoencoder.picture.decode(codes)
+        pieces.append((ids, decoded.video, decoded.flow, picture.float(), depth))
+    ids, video, flow, picture, depth = (torch.cat(values) for values in zip(*pieces, strict=True))
+    truth, visible = batch["video"], batch["visibility"]
+    hidden = (1 - visible).transpose(1, 2)
+    error = flow.float() - batch["flow"]
+    change, true_change = temporal_change(error).square(), temporal_change(batch["flow"]).square()
+    true_depth = batch["log_inverse_depth"][:, 0]
+    return {
+        "psnr": psnr(video[:, :, 1:], truth[:, :, 1:]),
+        "psnr_hidden": masked_psnr(video[:, :, 1:], truth[:, :, 1:], hidden),
+        "flow_error_px": float(mean_over(error.norm(dim=2, keepdim=True), visible)) * truth.shape[-1],
+        "flow_change_ratio": float(mean_over(change, visible) / mean_over(true_change, visible)),
+        "flow_mse_ratio": flow_mse_ratio(video, truth),
+        "picture_psnr": psnr(picture[:, :, None], truth[:, :, :1]),
+        "depth_l1": float((depth[:, 0] - true_depth).abs().mean()),
+        "depth_l1_constant": float((true_depth - true_depth.median()).abs().mean()),
+        "distinct_codes": distinct(ids[:, 1:]),
+        "distinct_picture_codes": distinct(ids[:, :1]),
+    }
+
+
+def to_uint8(video: Tensor) -> Tensor:
+    """`[B, 3, T, H, W]` in [-1, 1] -> `[B, T, H, W, 3]` uint8."""
+    return ((video.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1)
+
+
+def flow_mse_ratio(video: Tensor, truth: Tensor) -> float:
+    """Flow MSE against the truth, over that of a static video; as in the metric, over all clips together."""
+    error = power = 0.0
+    for generated, true in zip(to_uint8(video).numpy(), to_uint8(truth).numpy(), strict=True):
+        true_flow = dis_flow(true)
+        error += flow_mse_between(dis_flow(generated), true_flow)
+        power += flow_mse_between(0 * true_flow, true_flow)
+    return error / power
+
+
+def psnr(video: Tensor, truth: Tensor) -> float:
+    """Mean over clips of the PSNR in dB."""
+    error = ((video.float().clamp(-1, 1) - truth) / 2).square().flatten(1).mean(1)
+    return float(-10 * error.clamp(min=1e-10).log10().mean())
+
+
+def masked_psnr(video: Tensor, truth: Tensor, mask: Tensor) -> float:
+    """PSNR over the pixels of a mask `[B, 1, T, H, W]`, all clips together."""
+    error = ((video.float().clamp(-1, 1) - truth) / 2).square().mean(1, keepdim=True)
+    return float(-10 * ((error * mask).sum() / mask.sum()).log10())
+
+
+def distinct(ids: Tensor) -> float:
+    """Share of the ids that are not a repetition."""
+    return ids.unique().numel() / ids.numel()
