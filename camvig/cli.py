@@ -113,11 +113,12 @@ def evaluate(
     if contact_sheet is not None:
         job.check_output_file(contact_sheet, ".png")
     pipeline = job.load_pipeline(checkpoint)
+    for file in filter(None, (json_file, contact_sheet)):
+        file.parent.mkdir(parents=True, exist_ok=True)
     figures = _module("pipelines.evaluate_pipeline").evaluate_rooms(
         pipeline, split=split, clips=clips, seed=seed, sheet=contact_sheet
     )
     origin = {"checkpoint": checkpoint, "data": data, "split": split, "clips": clips, "seed": seed}
-    json_file.parent.mkdir(parents=True, exist_ok=True)
     job.write_json({**origin, **figures}, json_file)
     typer.echo(json_file)
 

@@ -1,8 +1,8 @@
 """Clips of real places, cut from equirectangular panoramas: pure rotation and zoom, exact in every pixel.
 
 A panorama is seen from one point only, so the camera turns and zooms but never travels, and nothing is ever hidden
-behind something else. A clip depends on its seed and size alone. Every distribution below is our choice (the paper
-does not publish how its paths are sampled); left and right are equally likely everywhere.
+behind something else. A clip depends on its seed and size alone. Moves and lenses are those of the rooms
+(`room_paths.py`) without their travels; how often each occurs is our choice. Left and right are equally likely.
 
 Depth is unknown and does not matter: each pixel is put on one sphere around the camera, as z along the optical axis, so
 that flow and visibility computed from it are those of a pure rotation.
@@ -18,28 +18,23 @@ import cv2
 import numpy as np
 
 from ..camera_paths.camera_path import CameraPath
-from ..camera_paths.easing import EASINGS, progress
-from ..camera_paths.rigid_motion import pose_matrices, rotations_from_yaw_pitch_roll
+from ..camera_paths.rigid_motion import pose_matrices
+from .room_paths import NUM_FRAMES, rotations, sample_lens, sample_path
 
 PANORAMA_FOLDER = Path(__file__).with_name("panoramas")
 PLACES = ("bridge", "dawn", "forest", "hall", "park", "studio", "warehouse")  # all for training; see CREDITS.md
-NUM_FRAMES = 17
+PANORAMA_WIDTH = 1024  # pixels around the horizon
 SUPERSAMPLING = 2
 
-MOVE_SHARES = {"pan": 0.30, "tilt": 0.15, "roll": 0.12, "zoom": 0.18, "static": 0.04, "mixed": 0.21}
-MOVE_NAMES = {  # the names of the two directions, + first
-    "pan": ("pan_right", "pan_left"),
-    "tilt": ("tilt_up", "tilt_down"),
-    "roll": ("roll_right", "roll_left"),
-    "zoom": ("zoom_in", "zoom_out"),
+MOVE_SHARES = {
+    **dict.fromkeys(("pan_right", "pan_left"), 0.14),
+    **dict.fromkeys(("tilt_up", "tilt_down"), 0.08),
+    **dict.fromkeys(("roll_right", "roll_left"), 0.06),
+    **dict.fromkeys(("zoom_in", "zoom_out"), 0.09),
+    "free": 0.22,
+    "static": 0.04,
 }
-LARGEST_ANGLES = np.array([40.0, 25.0, 25.0])  # degrees of pan, tilt and roll
-SMALLEST_ANGLE = 4.0  # degrees, of a clip that is named a pan, tilt or roll
-LARGEST_ZOOM, SMALLEST_ZOOM = 1.45, 0.7
-MIXED_ANGLE_DEVIATIONS = np.array([13.0, 7.0, 5.0])  # degrees of pan, tilt and roll
-FIELD_OF_VIEW_RANGE = (50.0, 85.0)  # degrees, along the longer side of the first frame
 STARTING_PITCH_RANGE = (-14.0, 10.0)  # degrees
-MOST_ELONGATED = 16 / 9
 BLUR_STEP = 0.25  # panorama pixels between two kept blurs
 
 
@@ -55,7 +50,7 @@ class PanoramaClip:
     scene_seed: int  # number of the place in `PLACES`
     clip_seed: int
     split: str  # always "train"
-    move: str  # "pan_right", "zoom_out", "static", "mixed", ...
+    move: str  # "pan_right", "zoom_out", "free", "static", ...: a key of `MOVE_SHARES`
     depth_is_known: bool = False
 
     @property
@@ -71,69 +66,34 @@ class PanoramaClip:
 
 def panorama_clip(seed: int, size: int = 64) -> PanoramaClip:
     """The clip of this seed: a random place, view, lens, move and exposure, as 17 frames of `size` x `size` pixels."""
-    if size < 8:
-        raise ValueError(f"expected a size of at least 8 pixels, got {size}")
+    if not 8 <= size <= 512:
+        raise ValueError(f"expected a size of 8 to 512 pixels, got {size}")
     rng = np.random.default_rng((seed, 0x9A40))  # a stream of its own: other builders may use the same seeds
     place = int(rng.integers(len(PLACES)))
     flipped = bool(rng.random() < 0.5)
-    move, angles, zoom = sample_move(rng)
-    first_pose = np.array([[rng.uniform(-180, 180), rng.uniform(*STARTING_PITCH_RANGE), rng.normal(0, 1.5)]])
-    rotations = rotations_from_yaw_pitch_roll(first_pose) @ rotations_from_yaw_pitch_roll(angles)
-    intrinsics = sample_lens(rng, zoom)
-    rays = camera_rays(intrinsics, size)
-    frames = render_panorama(PLACES[place], flipped, rotations, intrinsics, size)
-    distances = np.sqrt(np.square(rays).sum(axis=-1))  # of points at z = 1
+    path = sample_path(rng, str(rng.choice(list(MOVE_SHARES), p=list(MOVE_SHARES.values()))))
+    turns = _sample_first_rotation(rng) @ path.camera_to_world[:, :3, :3]  # [17, 3, 3]
+    intrinsics = np.tile(sample_lens(rng), (NUM_FRAMES, 1))
+    intrinsics[:, :2] *= path.zoom[:, None]
+    frames = render_panorama(PLACES[place], flipped, turns, intrinsics, size)
+    distances = np.linalg.norm(camera_rays(intrinsics, size), axis=-1)  # of points at z = 1
     return PanoramaClip(
         frames=cv2.transform(frames.reshape(-1, size, 3), sample_exposure(rng)).reshape(frames.shape),
         depth=(np.median(distances[0]) / distances).astype(np.float32),
-        camera_to_world=pose_matrices(rotations, np.zeros((NUM_FRAMES, 3))),
+        camera_to_world=pose_matrices(turns, np.zeros((NUM_FRAMES, 3))),
         intrinsics=intrinsics,
         median_depth=1.0,
         scene_seed=place,
         clip_seed=seed,
         split="train",
-        move=move,
+        move=path.move,
     )
 
 
-def sample_move(rng: np.random.Generator) -> tuple[str, np.ndarray, np.ndarray]:
-    """A move's name, its pan, tilt and roll since frame 0 [17, 3] in degrees, and its zoom factors [17]."""
-    kind = str(rng.choice(list(MOVE_SHARES), p=list(MOVE_SHARES.values())))
-    sign = int(rng.choice((-1, 1)))
-    done = progress(NUM_FRAMES, str(rng.choice(EASINGS)))  # 0 to 1
-    angles, zoom = np.zeros((NUM_FRAMES, 3)), np.ones(NUM_FRAMES)
-    if kind == "mixed":
-        angles, zoom = _sample_mixture(rng, done)
-    elif kind == "zoom":
-        zoom = _sample_zoom(rng, sign) ** done
-    elif kind != "static":
-        axis = ("pan", "tilt", "roll").index(kind)
-        angles[:, axis] = sign * rng.uniform(SMALLEST_ANGLE, LARGEST_ANGLES[axis]) * done
-    return MOVE_NAMES[kind][(1 - sign) // 2] if kind in MOVE_NAMES else kind, angles, zoom
-
-
-def _sample_zoom(rng: np.random.Generator, sign: int) -> float:
-    return rng.uniform(1.06, LARGEST_ZOOM) if sign > 0 else rng.uniform(SMALLEST_ZOOM, 1 / 1.06)
-
-
-def _sample_mixture(rng: np.random.Generator, done: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All angles at once, each towards a goal and bent on the way by a parabola with 0 at both ends; half zoom too."""
-    goals = rng.normal(0, MIXED_ANGLE_DEVIATIONS) * rng.uniform(0.3, 1.5)
-    bends = rng.normal(0, MIXED_ANGLE_DEVIATIONS * 0.4)
-    angles = done[:, None] * goals + (4 * done * (1 - done))[:, None] * bends
-    overshoot = np.abs(angles / LARGEST_ANGLES).max()
-    zoom = _sample_zoom(rng, int(rng.choice((-1, 1)))) if rng.random() < 0.5 else 1.0
-    return angles / max(1.0, overshoot), zoom**done
-
-
-def sample_lens(rng: np.random.Generator, zoom: np.ndarray) -> np.ndarray:
-    """Intrinsics [17, 4] of a random lens that zooms by `zoom` [17]; half of the pictures are square."""
-    longer = 0.5 / np.tan(np.radians(rng.uniform(*FIELD_OF_VIEW_RANGE)) / 2)  # focal length in longer sides
-    elongation = 1.0 if rng.random() < 0.5 else MOST_ELONGATED ** rng.uniform(-1, 1)  # width / height
-    shorter = longer * max(elongation, 1 / elongation)
-    fx, fy = (longer, shorter) if elongation >= 1 else (shorter, longer)
-    centre = np.full_like(zoom, 0.5)
-    return np.stack([fx * zoom, fy * zoom, centre, centre], axis=1)
+def _sample_first_rotation(rng: np.random.Generator) -> np.ndarray:  # [1, 3, 3]
+    """Looks anywhere around, near the horizon, held almost straight."""
+    pitch, yaw, roll = rng.uniform(*STARTING_PITCH_RANGE), rng.uniform(-180, 180), rng.normal(0, 1.5)
+    return rotations(*np.radians([[pitch], [yaw], [roll]]))
 
 
 def sample_exposure(rng: np.random.Generator) -> np.ndarray:
@@ -156,13 +116,13 @@ def camera_rays(intrinsics: np.ndarray, size: int) -> np.ndarray:  # [T, 4] -> [
     return rays
 
 
-def render_panorama(place: str, flipped: bool, rotations: np.ndarray, intrinsics: np.ndarray, size: int) -> np.ndarray:
-    """Frames [T, size, size, 3] uint8 that cameras of these rotations [T, 3, 3] and lenses [T, 4] see."""
-    num_frames, fine_size = len(rotations), size * SUPERSAMPLING
+def render_panorama(place: str, flipped: bool, turns: np.ndarray, intrinsics: np.ndarray, size: int) -> np.ndarray:
+    """Frames [T, size, size, 3] uint8 seen by cameras with rotations `turns` [T, 3, 3] and lenses [T, 4]."""
+    num_frames, fine_size = len(turns), size * SUPERSAMPLING
     panorama = _read_panorama(place, flipped, _blur_step(intrinsics, fine_size))
     height, width = panorama.shape[:2]
     rays = camera_rays(intrinsics, fine_size).reshape(num_frames, -1, 3)
-    right, down, forward = np.moveaxis(rays @ rotations.astype(np.float32).transpose(0, 2, 1), -1, 0)
+    right, down, forward = np.moveaxis(rays @ turns.astype(np.float32).transpose(0, 2, 1), -1, 0)
     longitude = np.arctan2(right, forward)
     latitude = np.arctan2(down, np.sqrt(right * right + forward * forward))  # + is down
     columns = (longitude / np.float32(2 * np.pi) + np.float32(0.5)) * width - np.float32(0.5)
@@ -180,16 +140,16 @@ def _blur_step(intrinsics: np.ndarray, fine_size: int) -> int:
     The average over the clip and over the finer axis: gentle, so that nothing gets softer than it must.
     """
     frame_pixels_per_radian = fine_size * np.exp(np.log(intrinsics[:, :2]).mean(axis=0)).max()
-    shrinking = 1024 / (2 * np.pi) / frame_pixels_per_radian
+    shrinking = PANORAMA_WIDTH / (2 * np.pi) / frame_pixels_per_radian
     return round(0.5 * np.sqrt(max(shrinking**2 - 1, 0)) / BLUR_STEP)
 
 
 @lru_cache(maxsize=64)
-def _read_panorama(place: str, flipped: bool, blur_steps: int) -> np.ndarray:  # [512, 1024, 3] uint8 RGB
+def _read_panorama(place: str, flipped: bool, blur_steps: int) -> np.ndarray:  # [H, W, 3] uint8 RGB
     encoded = np.frombuffer((PANORAMA_FOLDER / f"{place}.jpg").read_bytes(), np.uint8)
-    panorama = cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    if panorama.shape != (512, 1024, 3):
-        raise ValueError(f"expected the panorama {place} to be 1024x512, got {panorama.shape[1]}x{panorama.shape[0]}")
+    panorama = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
+    if panorama is None or panorama.shape[1] != PANORAMA_WIDTH:
+        raise ValueError(f"expected {place}.jpg to be a picture {PANORAMA_WIDTH} pixels wide, got another or none")
     if blur_steps:
         margin = 16  # of the other end, so that the seam stays invisible
         around = cv2.copyMakeBorder(panorama, 0, 0, margin, margin, cv2.BORDER_WRAP)

@@ -1,4 +1,4 @@
-"""A camera path as a 1-D signal, and back: the "audio" that the camera codec hears (CamViG section 3; the layout is ours).
+"""A camera path as a 1-D signal and back: the "audio" the camera codec hears (CamViG section 3; the layout is ours).
 
 The paper flattens a path into a 1-D array and leaves its layout open. Ours, for poses t = 0..T-1 in time order, is 8
 values a pose, each held for `samples_per_value` (S) samples, so value v of pose t fills samples
@@ -103,7 +103,7 @@ def rotation_vector_to_matrix(rotation_vector: Tensor) -> Tensor:
 
 
 def matrix_to_rotation_vector(rotation: Tensor) -> Tensor:
-    """Matrices `[..., 3, 3]` -> rotation vectors `[..., 3]` in radians, of length at most pi; smooth at the identity."""
+    """Matrices `[..., 3, 3]` -> rotation vectors `[..., 3]` in radians, at most pi long; smooth at the identity."""
     quaternion = _matrix_to_quaternion(rotation)
     quaternion = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)  # the turn of at most pi
     w, vector = quaternion[..., 0], quaternion[..., 1:]
@@ -117,8 +117,8 @@ def matrix_to_rotation_vector(rotation: Tensor) -> Tensor:
 def _matrix_to_quaternion(rotation: Tensor) -> Tensor:
     """Matrices `[..., 3, 3]` -> unit quaternions `[..., 4]` (w, x, y, z), read off the best-conditioned of four rows.
 
-    The entries give the outer product of the quaternion with itself, times 4; its rows are the quaternion times 4 w, 4 x,
-    4 y and 4 z, and the row with the largest of these is normalised (Shepperd's method).
+    The entries give the outer product of the quaternion with itself, times 4; its rows are the quaternion times 4 w,
+    4 x, 4 y and 4 z, and the row with the largest of these is normalised (Shepperd's method).
     """
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(-1) for row in rotation.unbind(-2))
     rows = [

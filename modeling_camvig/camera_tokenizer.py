@@ -1,9 +1,9 @@
 """`CamViGCameraTokenizer`: a camera path <-> camera ids, by a neural audio codec over a 1-D signal (CamViG section 3).
 
 The path becomes the signal of `camera_signal` (the layout is ours); a transformers `DacModel`, SoundStream's open
-descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all of
-level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one. The
-first levels alone decode too, to a coarser path.
+descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all
+of level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one.
+The first levels alone decode too, to a coarser path.
 
 DAC's quantizers start as noise around zero, and on this signal they collapse. What trains well (our choice): first the
 encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_codebooks` once, then `forward` with
@@ -13,12 +13,14 @@ encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_cod
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from transformers import DacModel, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.models.dac.modeling_dac import DacVectorQuantize
+from transformers.utils.generic import ModelOutput
 
 from .camera_signal import poses_to_signal, read_values, signal_to_poses
 from .configuration_camvig import CamViGCameraTokenizerConfig
@@ -64,7 +66,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     def __init__(self, config: CamViGCameraTokenizerConfig):
         super().__init__(config)
-        self.codec = DacModel(config.codec_config)  # type: ignore[arg-type]
+        self.codec = DacModel(config.dac_config)
         self.post_init()
 
     def _init_weights(self, module):
@@ -81,7 +83,8 @@ class CamViGCameraTokenizer(PreTrainedModel):
         Returns:
             ids `[B, L * N]` int64, level-major.
         """
-        codes = self.codec.encode(self._codec_input(camera_to_world, intrinsics)).audio_codes  # [B, L, N]
+        latent = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
+        codes = self.codec.quantizer(latent)[1]  # [B, L, N]
         return self._codes_to_ids(codes)
 
     @torch.no_grad()
@@ -95,8 +98,9 @@ class CamViGCameraTokenizer(PreTrainedModel):
             camera_to_world `[B, T, 4, 4]`, the first pose exactly the identity; intrinsics `[B, T, 4]`.
         """
         self._check_ids(ids)
-        codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size
-        return self._read_poses(self._codec_output(self.codec.quantizer.from_codes(codes)[0]))
+        codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size  # [B, k, N]
+        latent = cast(Tensor, self.codec.quantizer.from_codes(codes)[0])
+        return self._read_poses(self._codec_output(latent))
 
     def forward(
         self,
@@ -114,12 +118,13 @@ class CamViGCameraTokenizer(PreTrainedModel):
             generator: draws that noise, on the CPU.
         """
         signal = self._codec_input(camera_to_world, intrinsics)
-        codes, codec_loss = None, signal.new_zeros(())
+        latent, codes, codec_loss = self.codec.encoder(signal), None, signal.new_zeros(())  # latent [B, D, N]
         if quantize:
-            encoded = self.codec.encode(signal)
-            latent, codes, codec_loss = encoded.quantized_representation, encoded.audio_codes, encoded.loss.mean()
+            latent, codes, _, commitment_loss, codebook_loss = self.codec.quantizer(latent)
+            weights = self.config.dac_config
+            codec_loss = weights.commitment_loss_weight * commitment_loss + weights.codebook_loss_weight * codebook_loss
+            codec_loss = codec_loss.mean()
         else:
-            latent = self.codec.encoder(signal)  # [B, D, N]
             noise = torch.randn(latent.shape, generator=generator).to(latent)
             latent = latent + WARM_UP_NOISE * latent.detach().std() * noise
         decoded = self._codec_output(latent)
@@ -157,19 +162,19 @@ class CamViGCameraTokenizer(PreTrainedModel):
         residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
         latents = residual.transpose(1, 2).flatten(0, 1)  # [B * N, D]
         mean = latents.mean(0)
-        num_axes = min(self.config.codec_config.codebook_dim - 1, latents.shape[1])
+        num_axes = min(self.config.dac_config.codebook_dim - 1, latents.shape[1])
         variances, axes = torch.linalg.eigh((latents - mean).T @ (latents - mean) / len(latents))
         axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
         for level, quantizer in enumerate(self._quantizers):
             offset = mean if level == 0 else torch.zeros_like(mean)
-            for projection in (quantizer.in_proj, quantizer.out_proj):
-                projection.weight.zero_()
-                projection.bias.zero_()
+            for parameter in (*quantizer.in_proj.parameters(), *quantizer.out_proj.parameters()):
+                parameter.zero_()
             quantizer.in_proj.weight[:num_axes, :, 0] = axes.T / scale
-            quantizer.in_proj.bias[:num_axes] = -offset @ axes / scale
-            quantizer.in_proj.bias[-1] = DIRECTION_CONSTANT
+            in_bias, out_bias = cast(Tensor, quantizer.in_proj.bias), cast(Tensor, quantizer.out_proj.bias)
+            in_bias[:num_axes] = -offset @ axes / scale
+            in_bias[-1] = DIRECTION_CONSTANT
             quantizer.out_proj.weight[:, :num_axes, 0] = axes * scale
-            quantizer.out_proj.bias.copy_(offset)
+            out_bias.copy_(offset)
             projected = quantizer.in_proj(residual)
             _fit_codebook(quantizer, projected, generator)
             residual = residual - _quantize(quantizer, projected)
@@ -207,8 +212,8 @@ class CamViGCameraTokenizer(PreTrainedModel):
         return torch.tensor(restarted)
 
     @property
-    def _quantizers(self):
-        return self.codec.quantizer.quantizers
+    def _quantizers(self) -> list[DacVectorQuantize]:
+        return cast(list[DacVectorQuantize], list(self.codec.quantizer.quantizers))
 
     def _codec_input(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
         """Checked poses -> what the codec hears, `[B, 1, samples]`."""
@@ -218,11 +223,11 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     def _codec_output(self, latent: Tensor) -> Tensor:
         """Quantized latent `[B, D, N]` -> signal `[B, 1, decoded_samples]`."""
-        return self.codec.decode(latent).audio_values[:, None] * self.config.headroom
+        return self.codec.decoder(latent) * self.config.headroom
 
     def _read_poses(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal -> poses, in float32; the first pose is the identity by definition, so what was decoded for it goes."""
-        signal = signal.float()
+        """Signal -> poses in float32; the first pose is the identity by definition, whatever was decoded for it."""
+        signal = signal.float().clone()
         signal[..., : 6 * self.config.samples_per_value] = 0
         return signal_to_poses(signal, self.config)
 

@@ -9,6 +9,7 @@ same code with smaller numbers.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, DacConfig, PreTrainedConfig
@@ -91,8 +92,8 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
         rotation_scale: rotation, in radians, that becomes 1.0.
         log_focal_scale: log of the ratio to `reference_focal` that becomes 1.0.
         reference_focal: normalised focal length that becomes 0 in the signal.
-        headroom: the signal is divided by it before the codec, whose output ends in a tanh: +-1 then lies where the tanh
-            still has a slope, and values up to nearly +-headroom can be written.
+        headroom: the signal is divided by it before the codec, whose output ends in a tanh: +-1 then lies where the
+            tanh still has a slope, and values up to nearly +-headroom can be written.
     """
 
     model_type = "camvig_camera_tokenizer"
@@ -116,13 +117,31 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
             self.codec_config = DacConfig(**self.codec_config)
         super().__post_init__(**kwargs)
 
+    @classmethod
+    def compact(cls, **kwargs) -> CamViGCameraTokenizerConfig:
+        """One codec frame a pose, 17 x 4 = 68 ids, 0.14 M parameters: our geometry for small models."""
+        codec_config = DacConfig(
+            encoder_hidden_size=16, decoder_hidden_size=64, downsampling_ratios=[8], n_codebooks=4, codebook_dim=12
+        )
+        return cls(codec_config=codec_config, samples_per_value=1, **kwargs)
+
+    @property
+    def dac_config(self) -> DacConfig:
+        """`codec_config`, which is built by now."""
+        return cast(DacConfig, self.codec_config)
+
+    @property
+    def feature_size(self) -> int:
+        """Size of the codec's own code vectors."""
+        return self.dac_config.hidden_size
+
     @property
     def num_levels(self) -> int:
-        return self.codec_config.n_codebooks
+        return self.dac_config.n_codebooks
 
     @property
     def codebook_size(self) -> int:
-        return self.codec_config.codebook_size
+        return self.dac_config.codebook_size
 
     @property
     def vocab_size(self) -> int:
@@ -137,7 +156,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     def codec_frames(self) -> int:
         """Codec frames of a path: 106 in the paper's geometry, one a pose in the compact one."""
         length = self.num_samples
-        for stride in self.codec_config.downsampling_ratios:  # kernel 2 x stride, padding ceil(stride / 2)
+        for stride in self.dac_config.downsampling_ratios:  # kernel 2 x stride, padding ceil(stride / 2)
             length = (length + 2 * math.ceil(stride / 2)) // stride - 1
         return length
 
@@ -145,7 +164,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     def decoded_samples(self) -> int:
         """Samples that the codec gives back: a little fewer than it got where a hop does not fit or a stride is odd."""
         length = self.codec_frames
-        for stride in self.codec_config.upsampling_ratios:
+        for stride in self.dac_config.upsampling_ratios:
             length = (length + 1) * stride - 2 * math.ceil(stride / 2)
         return length
 

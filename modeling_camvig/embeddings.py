@@ -73,6 +73,8 @@ class CameraEmbedding(nn.Module):
     With `camera_feature_size` > 0 the codec's own code vectors are known too (`features`, a part of the checkpoint).
     """
 
+    features: Tensor  # [L*K, camera_feature_size]
+
     def __init__(self, config: CamViGConfig):
         super().__init__()
         hidden_size, feature_size = config.get_text_config().hidden_size, config.camera_feature_size

@@ -2,8 +2,8 @@
 
 `attn_implementation=MATMUL_ATTENTION` (or `model.set_attn_implementation(...)`) turns it on. On a CPU with bfloat16 it
 takes about half the time of "sdpa", forward and backward (our measurement), because it stays in the dtype of its inputs
-and because the prefix, which sees only itself, never meets the video's keys. It gives the same numbers as the other two,
-up to rounding.
+and because the prefix, which sees only itself, never meets the video's keys. The numbers are those of the other two, up
+to rounding.
 """
 
 from __future__ import annotations

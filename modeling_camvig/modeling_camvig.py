@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers import initialization as init
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from .configuration_camvig import CamViGConfig
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
@@ -55,7 +55,6 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     main_input_name = "image_ids"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
-    _skip_keys_device_placement = ("past_key_values",)
 
     def __init__(self, config: CamViGConfig):
         layer_types = set(getattr(config.text_config, "layer_types", None) or ["full_attention"])
@@ -84,9 +83,6 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         """The table of special tokens: the one embedding that every sequence passes through."""
         return self.special_tokens
 
-    def set_input_embeddings(self, value: nn.Module):
-        self.special_tokens = value  # type: ignore[assignment]
-
     def _init_weights(self, module: nn.Module):
         """Our own modules; the decoder initialises itself. Linear maps keep the variance of torch's default."""
         if isinstance(module, Table):
@@ -104,8 +100,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         """Give the transformer the camera codec's code vectors; they are saved with the weights.
 
         Args:
-            vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in the order of the camera ids. All
-                are divided by one number, their root mean square, which keeps the levels' relative sizes.
+            vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in the order of the camera ids. They
+                are all divided by one number, their root mean square, which keeps the levels' relative sizes.
         """
         if self.camera_embedding.from_features is None:
             raise ValueError(
@@ -136,7 +132,10 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             camera_is_missing: bool `[B]`; rows that are True ignore their camera ids.
             return_logits: False spares the memory of the logits (with 2^18 of them a token that is most of all memory).
         """
-        image_ids, video_ids = self._check_visual_ids(image_ids, video_ids)
+        image_ids = self._check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame)
+        video_ids = self._check_visual_ids("video_ids", video_ids, self.config.num_video_tokens)
+        if len(image_ids) != len(video_ids):
+            raise ValueError(f"expected as many videos as images ({len(image_ids)}), got {len(video_ids)}")
         camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
         prefix, context = self.embed_prefix(image_ids, camera_ids, camera_is_missing)
         video = self.video_embedding(video_ids)
@@ -180,7 +179,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     def prefix_lm_mask(self, inputs: Tensor) -> Tensor:
         """inputs `[B, N, D]` -> `[1, 1, N, N]`, one mask for the batch.
 
-        For "sdpa" it is bool, True where a query (row) may see a key (column); for the others it is added to the scores.
+        For "sdpa" it is bool, True where a query (row) may see a key (column); elsewhere it is added to the scores.
         """
         index = torch.arange(inputs.shape[1], device=inputs.device)
         visible = (index <= index[:, None]) | (index < self.prefix_length)
@@ -219,7 +218,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         Returns:
             ids `[B, t, h, w]` int64; latent frame 0 is the image's own.
         """
-        image_ids, _ = self._check_visual_ids(image_ids)
+        image_ids = self._check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame)
         camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
         check_sampling(generator, temperature, top_k, top_p, guidance_scale, len(image_ids))
         if guidance_scale == 0:
@@ -234,19 +233,12 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         size = self.config.latent_size
         return torch.cat([image_ids, video_ids], dim=1).view(len(image_ids), -1, size, size)
 
-    def _check_visual_ids(self, image_ids: Tensor, video_ids: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Flattened and checked; without video ids the second is empty, `[B, 0]`."""
-        image_ids = image_ids.flatten(1)
-        video_ids = image_ids[:, :0] if video_ids is None else video_ids.flatten(1)
-        expected = self.config.tokens_per_latent_frame
-        if image_ids.ndim != 2 or image_ids.shape[1] != expected:
-            raise ValueError(f"expected image_ids [B, {expected}], got {list(image_ids.shape)}")
-        if video_ids.shape[1] and video_ids.shape != (len(image_ids), self.config.num_video_tokens):
-            expected = [len(image_ids), self.config.num_video_tokens]
-            raise ValueError(f"expected video_ids {expected}, got {list(video_ids.shape)}")
-        _check_range("image_ids", image_ids, self.config.visual_vocab_size)
-        _check_range("video_ids", video_ids, self.config.visual_vocab_size)
-        return image_ids, video_ids
+    def _check_visual_ids(self, name: str, ids: Tensor, num_tokens: int) -> Tensor:
+        """Flattened to `[B, num_tokens]` and checked."""
+        if ids.ndim < 2 or ids[:1].numel() != num_tokens:
+            raise ValueError(f"expected {name} [B, {num_tokens}], got {list(ids.shape)}")
+        _check_range(name, ids, self.config.visual_vocab_size)
+        return ids.flatten(1)
 
     def _check_camera(
         self, camera_ids: Tensor | None, camera_is_missing: Tensor | None, image_ids: Tensor
@@ -260,15 +252,14 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             got = f"{camera_is_missing.dtype} {list(camera_is_missing.shape)}"
             raise ValueError(f"expected camera_is_missing of type bool [{batch_size}], got {got}")
         first_of_level = torch.arange(num_tokens, device=device) // self.config.camera_frames * codebook_size
-        if camera_ids is None:
-            if not bool(camera_is_missing.all()):
-                raise ValueError("expected camera_ids for the samples whose camera is not missing, got None")
-            camera_ids = first_of_level.expand(batch_size, -1)
-        if camera_ids.shape != (batch_size, num_tokens):
-            raise ValueError(f"expected camera_ids {[batch_size, num_tokens]}, got {list(camera_ids.shape)}")
-        camera_ids = torch.where(camera_is_missing[:, None], first_of_level, camera_ids)
-        _check_range(f"camera_ids, less {codebook_size} a level,", camera_ids - first_of_level, codebook_size)
-        return camera_ids, camera_is_missing
+        if camera_ids is None and not bool(camera_is_missing.all()):
+            raise ValueError("expected camera_ids for the samples whose camera is not missing, got None")
+        given = first_of_level.expand(batch_size, -1) if camera_ids is None else camera_ids
+        if given.shape != (batch_size, num_tokens):
+            raise ValueError(f"expected camera_ids {[batch_size, num_tokens]}, got {list(given.shape)}")
+        filled = torch.where(camera_is_missing[:, None], first_of_level, given)
+        _check_range(f"camera_ids, less {codebook_size} a level,", filled - first_of_level, codebook_size)
+        return filled, camera_is_missing
 
 
 def _check_range(name: str, ids: Tensor, stop: int):

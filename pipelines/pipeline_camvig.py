@@ -293,7 +293,7 @@ class CamViGPipeline(DiffusionPipeline):
     def generate_ids(
         self,
         image_ids: Tensor,
-        camera_ids: list[Tensor | None],
+        camera_ids: Sequence[Tensor | None],
         generator: torch.Generator | Sequence[torch.Generator] | None,
         settings: dict[str, Any],
         callback: Callable[[int, int], None] | None = None,

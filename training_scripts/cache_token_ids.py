@@ -3,7 +3,8 @@
     python -m camvig.training_scripts.cache_token_ids --visual-tokenizer runs/visual/model --camera-tokenizer runs/camera/model \\
         --clip-cache runs/clips/rooms-train-64 --output-dir runs/ids
 
-Parts that are there are kept, so a killed run goes on.
+The visual tokenizer's weights are rounded to bfloat16 first, as a checkpoint stores them, so that ids here and in use are
+the same. Parts that are there are kept, so a killed run goes on.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def main():
     parser.add_argument("--output-dir", type=Path, required=True)
     options = parser.parse_args()
     tokenizers = (
-        CamViGVisualTokenizer.from_pretrained(options.visual_tokenizer).eval(),
+        CamViGVisualTokenizer.from_pretrained(options.visual_tokenizer, dtype=torch.bfloat16).float().eval(),
         CamViGCameraTokenizer.from_pretrained(options.camera_tokenizer).eval(),
     )
     cache, source = ClipCache(shards_in(options.clip_cache)), options.clip_cache.name

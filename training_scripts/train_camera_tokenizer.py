@@ -2,13 +2,14 @@
 
     accelerate launch -m camvig.training_scripts.train_camera_tokenizer --config training_scripts/configs/camera_tokenizer_tiny.yaml
 
-Codebooks start from latents of real paths, and codes that are hardly used are moved to latents that occur, every
-`restart_every` steps until half of the run. Run again after a kill, it goes on where it was.
+First encoder and decoder alone, then the codebooks are fitted to their latents and everything trains together, while codes
+that are hardly used are moved to latents that occur. Run again after a kill, it goes on where it was.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from ..dataset_builders.path_samples import sample_model_paths
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
 from .stage_config import parse_stage
-from .training_loop import Trainer
+from .training_loop import Trainer, TrainingArguments
 
 NO_MUON = r"$^"
 """The codec's weights are normalised (weight norm); AdamW trains them all."""
@@ -31,10 +32,14 @@ class CameraDataArguments:
     """Sampled paths for training."""
     validation_paths: int = 512
     """Sampled paths, of another seed, for validation."""
-    restart_every: int = 200
+    warm_up_share: float = 0.35
+    """Share of the steps without quantizers; then the codebooks are fitted."""
+    restart_every: int = 100
     """Steps between restarts of dead codes."""
-    restart_paths: int = 2048
-    """Paths that decide which codes are dead."""
+    restart_share: float = 0.85
+    """Share of the steps after which codes are left alone."""
+    codebook_paths: int = 1000
+    """Paths to which codebooks are fitted, and that decide which codes are dead."""
 
 
 Paths = tuple[torch.Tensor, torch.Tensor]
@@ -50,8 +55,8 @@ def choose(paths: Paths, count: int, seed: tuple[int, ...]) -> Paths:
     return paths[0][indices], paths[1][indices]
 
 
-def camera_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
-    output = model(batch["camera_to_world"], batch["intrinsics"])
+def camera_losses(model, batch: dict[str, torch.Tensor], progress: float, warm_up_share: float):
+    output = model(batch["camera_to_world"], batch["intrinsics"], quantize=progress >= warm_up_share)
     return {"loss": output.loss, "reconstruction": output.reconstruction_loss, "codec": output.codec_loss}
 
 
@@ -79,31 +84,35 @@ def path_errors(poses: torch.Tensor, intrinsics: torch.Tensor, other: torch.Tens
     }
 
 
+def tend_codebooks(
+    model: CamViGCameraTokenizer, step: int, paths: Paths, data: CameraDataArguments, arguments: TrainingArguments
+):
+    """After each step: fits the codebooks once, when the warm-up ends, and moves dead codes now and then."""
+    fit_at, last_restart = round(data.warm_up_share * arguments.steps), data.restart_share * arguments.steps
+    if step < fit_at or step > last_restart or (step - fit_at) % data.restart_every:
+        return
+    chosen = choose(paths, data.codebook_paths, (arguments.seed, 1, step))
+    generator = torch.Generator().manual_seed(arguments.seed + step)
+    (model.initialize_codebooks if step == fit_at else model.restart_dead_codes)(*chosen, generator=generator)
+
+
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
     paths, held_out = path_tensors(data.paths, arguments.seed), path_tensors(data.validation_paths, arguments.seed + 1)
-    model = CamViGCameraTokenizer(config)
-    restart_codes(model, paths, data, arguments.seed, step=0)
 
     def batch_at(step: int, process: int, processes: int):
         poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, step * processes + process))
         return {"camera_to_world": poses, "intrinsics": intrinsics}
 
-    def after_step(model: CamViGCameraTokenizer, step: int):
-        if step % data.restart_every == 0 and step <= arguments.steps // 2:
-            restart_codes(model, paths, data, arguments.seed, step)
-
-    def validate(model: CamViGCameraTokenizer):
-        return validate_camera(model, held_out)
-
-    Trainer(model, NO_MUON, batch_at, camera_losses, validate, arguments, after_step).train()
-
-
-def restart_codes(model: CamViGCameraTokenizer, paths: Paths, data: CameraDataArguments, seed: int, step: int):
-    """At step 0 every code starts from a latent that occurs; later only dead ones do."""
-    chosen = choose(paths, data.restart_paths, (seed, 1, step))
-    generator = torch.Generator().manual_seed(seed + step)
-    model.restart_dead_codes(*chosen, generator=generator, **({} if step else {"min_usage": float("inf")}))
+    Trainer(
+        CamViGCameraTokenizer(config),
+        NO_MUON,
+        batch_at,
+        partial(camera_losses, warm_up_share=data.warm_up_share),
+        partial(validate_camera, paths=held_out),
+        arguments,
+        partial(tend_codebooks, paths=paths, data=data, arguments=arguments),
+    ).train()
 
 
 if __name__ == "__main__":

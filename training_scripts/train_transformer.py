@@ -60,13 +60,13 @@ def rows_at(step: int, rows: int, batch_size: int, seed: int) -> np.ndarray:
 
 
 def token_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
-    return {"loss": model(**batch).loss}
+    return {"loss": model(**batch, return_logits=False).loss}
 
 
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGConfig, TransformerDataArguments)
     cache = TokenCache(data.token_cache)
-    visual = CamViGVisualTokenizer.from_pretrained(data.visual_tokenizer).eval()
+    visual = CamViGVisualTokenizer.from_pretrained(data.visual_tokenizer, dtype=torch.bfloat16).float().eval()
     camera = CamViGCameraTokenizer.from_pretrained(data.camera_tokenizer).eval()
     model = CamViGForConditionalGeneration(config)
     if config.camera_feature_size:

@@ -1,0 +1,88 @@
+"""Every training script runs with its debug configuration, in the order of a real training, and ends in a pipeline."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from camvig import CamViGPipeline
+from camvig.training_scripts import (
+    assemble_checkpoint,
+    cache_token_ids,
+    train_camera_tokenizer,
+    train_transformer,
+    train_visual_tokenizer,
+)
+from PIL import Image
+
+CONFIGS = Path(train_transformer.__file__).parent / "configs"
+
+
+def run(script, monkeypatch, *arguments: object):
+    monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, arguments)])
+    script.main()
+
+
+def stage_arguments(name: str, folder: Path, **changes: object) -> list[str]:
+    changes = {"training.output_dir": folder / name, **changes}
+    settings = [text for key, value in changes.items() for text in ("--set", f"{key}={value}")]
+    return ["--config", str(CONFIGS / f"{name}_debug.yaml"), *settings]
+
+
+def metrics(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A folder in which all stages have run."""
+    folder = tmp_path_factory.mktemp("runs")
+    cache = {"data.cache_dir": folder / "clips"}
+    tokenizers = {name: folder / name / "model" for name in ("visual_tokenizer", "camera_tokenizer")}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer", folder, **cache))
+        run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer_plain", folder, **cache))
+        run(train_camera_tokenizer, monkeypatch, *stage_arguments("camera_tokenizer", folder))
+        places = [f"--{name.replace('_', '-')}={place}" for name, place in tokenizers.items()]
+        clips = folder / "clips" / "rooms-train-32"
+        run(cache_token_ids, monkeypatch, *places, "--clip-cache", clips, "--output-dir", folder / "ids")
+        sources = {f"data.{name}": place for name, place in tokenizers.items()}
+        run(
+            train_transformer,
+            monkeypatch,
+            *stage_arguments("transformer", folder, **{"data.token_cache": folder / "ids"}, **sources),
+        )
+        parts = [*places, f"--transformer={folder / 'transformer' / 'model'}"]
+        run(assemble_checkpoint, monkeypatch, *parts, "--output-dir", folder / "checkpoint")
+    return folder
+
+
+@pytest.mark.parametrize("stage", ["visual_tokenizer", "visual_tokenizer_plain", "camera_tokenizer", "transformer"])
+def test_stage_leaves_curves_and_a_model(trained, stage):
+    lines = metrics(trained / stage)
+    assert lines[-1]["split"] == "validation"
+    assert (trained / stage / "curves.png").stat().st_size > 1000
+    assert (trained / stage / "model" / "model.safetensors").exists()
+    recorded = json.loads((trained / stage / "training.json").read_text())
+    assert recorded["step"] == recorded["steps"] and recorded["cpu_seconds"] > 0
+
+
+def test_transformer_is_validated_with_its_controls(trained):
+    last = metrics(trained / "transformer")[-1]
+    assert {"loss", "loss_wrong_path", "loss_no_camera", "flow_mse_ratio"} <= set(last)
+
+
+def test_the_parts_make_a_pipeline(trained):
+    pipeline = CamViGPipeline.from_pretrained(trained / "checkpoint")
+    pipeline.set_progress_bar_config(disable=True)
+    frames = pipeline(Image.new("RGB", (48, 32), "teal"), "pan left 5deg").frames[0]
+    assert len(frames) == 17 and frames[0].size == (48, 32)
+
+
+def test_caching_again_keeps_what_is_there(trained, monkeypatch):
+    parts = sorted((trained / "ids").glob("*.parquet"))
+    times = [part.stat().st_mtime_ns for part in parts]
+    places = [f"--{n.replace('_', '-')}={trained / n / 'model'}" for n in ("visual_tokenizer", "camera_tokenizer")]
+    clips = trained / "clips" / "rooms-train-32"
+    run(cache_token_ids, monkeypatch, *places, "--clip-cache", clips, "--output-dir", trained / "ids")
+    assert parts and [part.stat().st_mtime_ns for part in parts] == times
