@@ -30,6 +30,7 @@ setup(
     package_dir={"camvig": "camvig", **{f"camvig.{folder}": folder for folder in FOLDERS}},
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
+        "camvig.dataset_builders": ["panoramas/*"],
         "camvig.training_scripts": ["configs/*.yaml"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .clip_checks import keeps_the_first_view
+
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
-LARGEST_REVERSED_TRANSLATION = 0.6
+LARGEST_TRANSLATION = 0.7
 """Scene depths from the first pose; a reversed dolly in starts near things, and may be too long a path for the model."""
 
 
@@ -33,16 +35,18 @@ def reversed_in_time(clip: dict) -> dict:
     return {**clip, **arrays, "median_depth": float(np.median(np.asarray(arrays["depth"][0], np.float32)))}
 
 
-def can_be_reversed(clip: dict) -> bool:
-    """Whether the reversed path stays within what a model is trained on."""
-    return float(np.abs(relative_path(reversed_in_time(clip))[0][:, :3, 3]).max()) <= LARGEST_REVERSED_TRANSLATION
+def is_in_range(clip: dict) -> bool:
+    """Whether a variant is a clip that the rooms could have given: not too long a path, the first view kept in sight."""
+    if np.abs(relative_path(clip)[0][:, :3, 3]).max() > LARGEST_TRANSLATION:
+        return False
+    return keeps_the_first_view(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
 
 
 def random_variant(clip: dict, rng: np.random.Generator) -> dict:
-    """Mirrored half of the time; reversed in three of ten, where it can be."""
+    """Mirrored half of the time; reversed in three of ten, where that stays in range."""
     mirror, reverse = rng.random() < 0.5, rng.random() < 0.3
-    if reverse and can_be_reversed(clip):
-        clip = reversed_in_time(clip)
+    if reverse and is_in_range(backwards := reversed_in_time(clip)):
+        clip = backwards
     return mirrored(clip) if mirror else clip
 
 

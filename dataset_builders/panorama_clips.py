@@ -11,7 +11,7 @@ that flow and visibility computed from it are those of a pure rotation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import cv2
@@ -35,7 +35,7 @@ MOVE_SHARES = {
     "static": 0.04,
 }
 STARTING_PITCH_RANGE = (-14.0, 10.0)  # degrees
-BLUR_STEP = 0.25  # panorama pixels between two kept blurs
+WEAKEST_BLUR = 0.5  # standard deviation in panorama pixels; the stronger ones are its doubles
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +119,11 @@ def camera_rays(intrinsics: np.ndarray, size: int) -> np.ndarray:  # [T, 4] -> [
 def render_panorama(place: str, flipped: bool, turns: np.ndarray, intrinsics: np.ndarray, size: int) -> np.ndarray:
     """Frames [T, size, size, 3] uint8 seen by cameras with rotations `turns` [T, 3, 3] and lenses [T, 4]."""
     num_frames, fine_size = len(turns), size * SUPERSAMPLING
-    panorama = _read_panorama(place, flipped, _blur_step(intrinsics, fine_size))
+    panorama = _blurred_panorama(place, _blur_level(intrinsics, fine_size))
     height, width = panorama.shape[:2]
     rays = camera_rays(intrinsics, fine_size).reshape(num_frames, -1, 3)
     right, down, forward = np.moveaxis(rays @ turns.astype(np.float32).transpose(0, 2, 1), -1, 0)
-    longitude = np.arctan2(right, forward)
+    longitude = np.arctan2(-right if flipped else right, forward)
     latitude = np.arctan2(down, np.sqrt(right * right + forward * forward))  # + is down
     columns = (longitude / np.float32(2 * np.pi) + np.float32(0.5)) * width - np.float32(0.5)
     rows = (latitude / np.float32(np.pi) + np.float32(0.5)) * height - np.float32(0.5)
@@ -134,24 +134,31 @@ def render_panorama(place: str, flipped: bool, turns: np.ndarray, intrinsics: np
     return frames.reshape(num_frames, size, size, 3)
 
 
-def _blur_step(intrinsics: np.ndarray, fine_size: int) -> int:
-    """How many steps of blur keep the panorama from aliasing where frames of `fine_size` are coarser than it is.
+def _blur_level(intrinsics: np.ndarray, fine_size: int) -> int:
+    """Which blur keeps the panorama from aliasing in frames of `fine_size` that are coarser than it is; 0 is none.
 
-    The average over the clip and over the finer axis: gentle, so that nothing gets softer than it must.
+    One for the whole clip, after its average focal length and its finer axis: nothing gets softer than it must.
     """
     frame_pixels_per_radian = fine_size * np.exp(np.log(intrinsics[:, :2]).mean(axis=0)).max()
     shrinking = PANORAMA_WIDTH / (2 * np.pi) / frame_pixels_per_radian
-    return round(0.5 * np.sqrt(max(shrinking**2 - 1, 0)) / BLUR_STEP)
+    deviation = 0.5 * np.sqrt(max(shrinking**2 - 1, 0))  # turns a pixel as wide as the panorama's into the frame's
+    return max(0, 1 + round(np.log2(max(deviation / WEAKEST_BLUR, 0.5))))
 
 
 @lru_cache(maxsize=64)
-def _read_panorama(place: str, flipped: bool, blur_steps: int) -> np.ndarray:  # [H, W, 3] uint8 RGB
+def _blurred_panorama(place: str, level: int) -> np.ndarray:  # [H, W, 3] uint8 RGB
+    if level == 0:
+        return _read_panorama(place)
+    deviation = WEAKEST_BLUR * 2 ** (level - 1)
+    margin = int(4 * deviation)  # of the other end, so that the seam stays invisible
+    around = cv2.copyMakeBorder(_read_panorama(place), 0, 0, margin, margin, cv2.BORDER_WRAP)
+    return np.ascontiguousarray(cv2.GaussianBlur(around, (0, 0), deviation)[:, margin:-margin])
+
+
+@cache
+def _read_panorama(place: str) -> np.ndarray:  # [H, W, 3] uint8 RGB
     encoded = np.frombuffer((PANORAMA_FOLDER / f"{place}.jpg").read_bytes(), np.uint8)
     panorama = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
     if panorama is None or panorama.shape[1] != PANORAMA_WIDTH:
         raise ValueError(f"expected {place}.jpg to be a picture {PANORAMA_WIDTH} pixels wide, got another or none")
-    if blur_steps:
-        margin = 16  # of the other end, so that the seam stays invisible
-        around = cv2.copyMakeBorder(panorama, 0, 0, margin, margin, cv2.BORDER_WRAP)
-        panorama = cv2.GaussianBlur(around, (0, 0), blur_steps * BLUR_STEP)[:, margin:-margin]
-    return np.ascontiguousarray(panorama[:, ::-1] if flipped else panorama)
+    return panorama

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .clip_checks import keeps_the_first_view
 from .room_renderer import render
 from .room_scenes import RoomScene
 
@@ -170,17 +171,16 @@ def sample_start(scene: RoomScene, rng: np.random.Generator) -> np.ndarray:
     return pose
 
 
-def _median_depths(scene: RoomScene, poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Median z-depth [T] of small depth maps."""
-    _, depth = render(scene, poses, intrinsics, size=PROBE_SIZE, antialias=0, threads=1)
-    return np.median(depth, axis=(1, 2))
+def _probe(scene: RoomScene, poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    """Small depth maps [T, PROBE_SIZE, PROBE_SIZE]."""
+    return render(scene, poses, intrinsics, size=PROBE_SIZE, antialias=0, threads=1)[1]
 
 
 def _try_to_place(scene: RoomScene, rng: np.random.Generator, move: str) -> PlacedPath | None:
     start, lens = sample_start(scene, rng), sample_lens(rng)
     if not scene.clearance_is_free(start[None, :3, 3], CLEARANCE)[0]:
         return None
-    first_depth = _median_depths(scene, start[None], lens[None])[0]
+    first_depth = np.median(_probe(scene, start[None], lens[None]))
     if first_depth < MIN_FIRST_DEPTH:
         return None
     for _ in range(3):
@@ -192,8 +192,11 @@ def _try_to_place(scene: RoomScene, rng: np.random.Generator, move: str) -> Plac
         intrinsics[:, :2] *= path.zoom[:, None]
         if not scene.clearance_is_free(poses[:, :3, 3], CLEARANCE).all():
             continue
-        depths = _median_depths(scene, poses, intrinsics)
-        if depths.min() >= MIN_LATER_DEPTH and depths[0] >= MIN_FIRST_DEPTH:
+        depth = _probe(scene, poses, intrinsics)
+        medians = np.median(depth, axis=(1, 2))
+        if medians.min() < MIN_LATER_DEPTH or medians[0] < MIN_FIRST_DEPTH:
+            continue
+        if keeps_the_first_view(depth, poses, intrinsics):
             return PlacedPath(poses, intrinsics, path.move)
     return None
 
@@ -201,7 +204,8 @@ def _try_to_place(scene: RoomScene, rng: np.random.Generator, move: str) -> Plac
 def place_path(scene: RoomScene, rng: np.random.Generator, move: str | None = None, tries: int = 2000) -> PlacedPath:
     """Places a path in a room; the move is drawn first and kept, so that hard moves stay as frequent as easy ones.
 
-    The camera keeps `CLEARANCE` from every solid at all frames: start, lens and amounts are drawn again until it does.
+    The camera keeps `CLEARANCE` from every solid at all frames and its first view in sight (`clip_checks`): start, lens
+    and amounts are drawn again until it does.
     """
     move = sample_move(rng) if move is None else move
     for _ in range(tries):

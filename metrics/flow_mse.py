@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ def dis_flow(frames: np.ndarray) -> np.ndarray:  # [T, H, W, 3] uint8 -> [T-1, H
     flows = np.empty((len(frames) - 1, height, width, 2), np.float32)
     with _one_thread():
         estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        for time, (earlier, later) in enumerate(zip(grey, grey[1:], strict=False)):
+        for time, (earlier, later) in enumerate(pairwise(grey)):
             flow = estimator.calc(earlier, later, None)  # type: ignore[arg-type]  # the stubs know no None
             flows[time] = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale_back
     return flows

@@ -100,7 +100,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         """Give the transformer the camera codec's code vectors; they are saved with the weights.
 
         Args:
-            vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in the order of the camera ids. They
+            vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in camera id order. They
                 are all divided by one number, their root mean square, which keeps the levels' relative sizes.
         """
         if self.camera_embedding.from_features is None:

@@ -22,7 +22,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..dataset_builders.exact_flow import backward_flow
 from ..dataset_builders.room_clips import RoomClip, room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
-from ..metrics.frame_quality import psnr
+from ..metrics.frame_quality import mean_psnr, psnr
 from .pipeline_camvig import CamViGPipeline
 from .video_files import write_png
 
@@ -74,7 +74,11 @@ def evaluate_rooms(
 
 
 def generate(
-    pipeline: CamViGPipeline, pictures: list[Tensor], paths: list[CameraPath] | list[None], seeds: list[int]
+    pipeline: CamViGPipeline,
+    pictures: list[Tensor],
+    paths: list[CameraPath] | list[None],
+    seeds: list[int],
+    settings: dict[str, Any] = SETTINGS,
 ) -> list[np.ndarray]:
     """Pictures `[1, 3, S, S]` and paths, one seed each -> videos `[T, S, S, 3]` uint8."""
     videos = []
@@ -83,7 +87,7 @@ def generate(
         camera_ids = [None if path is None else pipeline.encode_path(path) for path in paths[part]]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         image_ids = pipeline.encode_pictures(pictures[part])
-        ids = pipeline.generate_ids(image_ids, camera_ids, generators, SETTINGS)
+        ids = pipeline.generate_ids(image_ids, camera_ids, generators, settings)
         videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, pictures[part], strict=True)]
     return videos
 
@@ -125,7 +129,7 @@ def frames_psnr(videos: list[np.ndarray], rooms: list[RoomClip], masks: list[np.
     """Mean PSNR over clips, frames 1.., dB; with masks, over the clips that have such pixels."""
     chosen = masks or [None] * len(rooms)
     values = [psnr(video, room.frames, mask) for video, room, mask in zip(videos, rooms, chosen, strict=True)]
-    return float(np.nanmean(values))
+    return mean_psnr(values).mean
 
 
 def by_move(rooms: list[RoomClip], errors: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -57,8 +57,6 @@ LOADED_BY_DIFFUSERS = ("device_map", "quantization_config", "variant", "trust_re
 class CamViGPipeline(DiffusionPipeline):
     """Image + camera path -> video. `CamViGPipeline.from_pretrained(folder)(image, "dolly in 30%").frames[0]`."""
 
-    model_cpu_offload_seq = "visual_tokenizer->camera_tokenizer->transformer->visual_tokenizer"
-
     visual_tokenizer: CamViGVisualTokenizer
     camera_tokenizer: CamViGCameraTokenizer
     transformer: CamViGForConditionalGeneration
@@ -197,7 +195,6 @@ class CamViGPipeline(DiffusionPipeline):
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
         videos = [self.decode_video(ids, picture) for ids, picture in zip(video_ids, pictures, strict=True)]
         frames = postprocess_videos(videos, output_type)
-        self.maybe_free_model_hooks()
         if not return_dict:
             return (frames,)  # type: ignore[return-value]
         return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)

@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from ..dataset_builders.clip_cache import SHARD_CLIPS, ClipCache, shards_in
-from ..dataset_builders.clip_variants import can_be_reversed, mirrored, relative_path, reversed_in_time
+from ..dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
 from ..dataset_builders.token_cache import part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
@@ -40,11 +40,10 @@ def encode_clips(clips: list[dict], visual: CamViGVisualTokenizer, camera: CamVi
 
 
 def variants(clip: dict) -> list[tuple[dict, str]]:
-    """A clip as it is, mirrored, and both played backwards where the path stays in range; each with its name."""
-    forward = [(clip, "as rendered"), (mirrored(clip), "mirrored")]
-    if not can_be_reversed(clip):
-        return forward
-    return forward + [(reversed_in_time(variant), f"{name}, reversed") for variant, name in forward]
+    """A clip as it is, played backwards, and both mirrored, each with its name; without those that are out of range."""
+    named = [(clip, "as rendered"), (reversed_in_time(clip), "reversed")]
+    named = [(variant, name) for variant, name in named if is_in_range(variant)]
+    return named + [(mirrored(variant), f"{name}, mirrored") for variant, name in named]
 
 
 def encode_part(cache: ClipCache, part: int, source: str, tokenizers, chunk: int = 16) -> list[dict]:
@@ -61,19 +60,29 @@ def encode_part(cache: ClipCache, part: int, source: str, tokenizers, chunk: int
     return rows
 
 
+def shard_of(text: str) -> tuple[int, int]:
+    """"1/4" -> (1, 4): the second of four processes."""
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(f"expected I/N with 0 <= I < N, got {text!r}")
+    return int(index), int(count)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visual-tokenizer", type=Path, required=True)
     parser.add_argument("--camera-tokenizer", type=Path, required=True)
     parser.add_argument("--clip-cache", type=Path, required=True, help="folder of shards of rendered clips")
     parser.add_argument("--output-dir", type=Path, required=True)
+    parser.add_argument("--shard", type=shard_of, default=(0, 1), metavar="I/N", help="take only every N-th part, from I")
     options = parser.parse_args()
     tokenizers = (
         CamViGVisualTokenizer.from_pretrained(options.visual_tokenizer, dtype=torch.bfloat16).float().eval(),
         CamViGCameraTokenizer.from_pretrained(options.camera_tokenizer).eval(),
     )
     cache, source = ClipCache(shards_in(options.clip_cache)), options.clip_cache.name
-    for part in tqdm(range(len(cache) // SHARD_CLIPS), desc=f"encoding {source}", mininterval=5):
+    first, step = options.shard
+    for part in tqdm(range(first, len(cache) // SHARD_CLIPS, step), desc=f"encoding {source}", mininterval=5):
         file = part_file(options.output_dir, source, part)
         if not file.exists():
             write_part(file, encode_part(cache, part, source, tokenizers))

@@ -6,10 +6,12 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+
 from camvig.camera_paths.camera_path import CameraPath
 from camvig.dataset_builders.exact_flow import backward_flow, forward_flow
 from camvig.dataset_builders.panorama_clips import (
     MOVE_SHARES,
+    PANORAMA_FOLDER,
     PLACES,
     PanoramaClip,
     camera_rays,
@@ -21,16 +23,18 @@ from camvig.dataset_builders.panorama_clips import (
 
 @cache
 def tiny_clips() -> list[PanoramaClip]:
-    return [panorama_clip(seed, size=8) for seed in range(300)]
+    return [panorama_clip(seed, size=8) for seed in range(200)]
 
 
 @cache
 def clip_of_move(move: str) -> PanoramaClip:
-    """A clip of this move that moves visibly."""
+    """A clip of this move that moves visibly, in a place of clear but not too fine texture."""
     return next(
         panorama_clip(clip.clip_seed)
         for clip in tiny_clips()
-        if clip.move == move and (move == "static" or total_motion(clip) > 0.15)
+        if clip.move == move
+        and clip.place in ("bridge", "hall", "studio", "warehouse")
+        and (move == "static" or total_motion(clip) > 0.15)
     )
 
 
@@ -87,9 +91,6 @@ def test_turning_right_shows_what_lay_to_the_right_in_the_panorama():
     frame = render_panorama("warehouse", False, to_the_right, lens, 32)[0]
     flipped = render_panorama("warehouse", True, to_the_right.transpose(0, 2, 1), lens, 32)[0]
     assert np.abs(frame.astype(int) - flipped[:, ::-1]).max() <= 2
-
-    from camvig.dataset_builders.panorama_clips import PANORAMA_FOLDER
-
     panorama = cv2.imread(str(PANORAMA_FOLDER / "warehouse.jpg"), cv2.IMREAD_COLOR_RGB)
     half = round(np.arctan(0.5 / lens[0, 0]) / (2 * np.pi) * 1024)
     cut = cv2.resize(panorama[256 - half : 256 + half, 768 - half : 768 + half], (32, 32), interpolation=cv2.INTER_AREA)
@@ -123,7 +124,7 @@ def test_sizes_agree_on_the_picture():
 def test_places_directions_and_lenses_are_balanced():
     clips = tiny_clips()
     places, moves = Counter(clip.place for clip in clips), Counter(clip.move for clip in clips)
-    assert set(places) == set(PLACES) and min(places.values()) > 20
+    assert set(places) == set(PLACES) and min(places.values()) > 10
     assert set(moves) == set(MOVE_SHARES) and sum(MOVE_SHARES.values()) == pytest.approx(1.0)
     aspects = np.array([clip.path.aspect for clip in clips])
     assert 0.4 < (np.abs(aspects - 1) < 1e-9).mean() < 0.6
@@ -134,7 +135,7 @@ def test_places_directions_and_lenses_are_balanced():
     assert zooms.min() > 0.65 and zooms.max() < 1.5
 
 
-def test_flipped_panorama_has_no_seam_at_the_back():
+def test_panorama_has_no_seam_at_the_back():
     """The two ends of a panorama are one place: a view across them has no sharper edge there than beside."""
     backwards = CameraPath.pan(180.0).camera_to_world[-1:, :3, :3]
     frame = render_panorama("park", False, backwards, CameraPath.static().intrinsics[:1], 64)[0].astype(float)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from camvig.metrics.flow_mse import dis_flow, flow_mse, flow_mse_between
 
 INNER = (slice(None), slice(8, -8), slice(8, -8))

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from camvig.metrics.frame_quality import mean_psnr, psnr
 
 

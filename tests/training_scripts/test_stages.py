@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from camvig import CamViGPipeline
 from camvig.training_scripts import (
     assemble_checkpoint,
@@ -13,7 +15,6 @@ from camvig.training_scripts import (
     train_transformer,
     train_visual_tokenizer,
 )
-from PIL import Image
 
 CONFIGS = Path(train_transformer.__file__).parent / "configs"
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+
 from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
 from camvig.training_scripts.optimizers import Muon
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN

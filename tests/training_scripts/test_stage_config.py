@@ -1,0 +1,192 @@
+"""Stage configurations: every shipped YAML file loads, and what is wrong in one is refused in one clear line."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokenizer, CamViGVisualTokenizerConfig
+from camvig.training_scripts import stage_config
+from camvig.training_scripts.stage_config import load_stage, parse_stage
+from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
+from camvig.training_scripts.training_loop import TrainingArguments
+
+CONFIGS = Path(stage_config.__file__).with_name("configs")
+STAGES = {
+    "visual_tokenizer": ("train_visual_tokenizer", "VisualDataArguments", CamViGVisualTokenizerConfig),
+    "camera_tokenizer": ("train_camera_tokenizer", "CameraDataArguments", CamViGCameraTokenizerConfig),
+    "transformer": ("train_transformer", "TransformerDataArguments", CamViGConfig),
+}
+"""Beginning of a file's name -> script, its data arguments, its model configuration."""
+
+
+def stage_of(file: Path):
+    names = [name for name in STAGES if file.stem == name or file.stem.startswith(f"{name}_")]
+    assert len(names) == 1, f"{file.name}: expected a name that begins with one of {', '.join(STAGES)}"
+    script, data_class, config_class = STAGES[names[0]]
+    return config_class, getattr(importlib.import_module(f"camvig.training_scripts.{script}"), data_class)
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.iterdir()), ids=lambda file: file.name)
+def test_every_shipped_configuration_loads(file):
+    assert file.suffix == ".yaml"
+    config_class, data_class = stage_of(file)
+    config, data, training = load_stage(file, [], config_class, data_class)
+    assert isinstance(config, config_class) and isinstance(data, data_class)
+    assert isinstance(training.learning_rate, float) and isinstance(training.muon_learning_rate, float)
+    assert isinstance(training.steps, int) and training.steps > training.warmup_steps >= 0
+    for name, value in yaml.safe_load(file.read_text(encoding="utf-8"))["model"].items():
+        if not isinstance(value, dict):
+            assert getattr(config, name) == value
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("visual_tokenizer*.yaml")), ids=lambda file: file.name)
+def test_every_visual_tokenizer_configuration_fits_its_network(file):
+    config, _, _ = load_stage(file, [], *stage_of(file))
+    with torch.device("meta"):
+        tokenizer = CamViGVisualTokenizer(config)
+    assert tokenizer.num_parameters() > 1000
+
+
+SECTIONS = {
+    "model": {"kind": "motion", "image_size": 32, "hidden_sizes": [16, 32]},
+    "data": {"cache_dir": "clips", "room_clips": 128},
+    "training": {"output_dir": "run", "steps": 10, "batch_size": 2},
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes sections, with changes, and gives the file."""
+
+    def write(**changes) -> Path:
+        sections = {name: {**SECTIONS.get(name, {}), **values} for name, values in {**SECTIONS, **changes}.items()}
+        file = tmp_path / "stage.yaml"
+        file.write_text(yaml.safe_dump(sections), encoding="utf-8")
+        return file
+
+    return write
+
+
+def load(file, *changes):
+    return load_stage(file, list(changes), CamViGVisualTokenizerConfig, VisualDataArguments)
+
+
+def test_sections_become_their_classes(write):
+    config, data, training = load(write())
+    assert config.kind == "motion" and config.image_size == 32 and config.temporal_downsample == 4
+    assert data == VisualDataArguments(cache_dir="clips", room_clips=128)
+    assert training == TrainingArguments(output_dir="run", steps=10, batch_size=2)
+
+
+def test_single_values_are_set(write):
+    changes = [
+        "model.quantizer=fsq",
+        "model.hidden_sizes=[8, 64]",
+        "data.panorama_clips=0",
+        "training.steps=3",
+        "training.output_dir=a=b.c",
+        "training.keep_steps=[1, 2]",
+        "training.learning_rate=0.5",
+    ]
+    config, data, training = load(write(), *changes)
+    assert config.quantizer == "fsq" and list(config.hidden_sizes) == [8, 64] and data.panorama_clips == 0
+    assert (training.steps, training.output_dir, training.keep_steps) == (3, "a=b.c", [1, 2])
+    assert training.learning_rate == 0.5
+
+
+@pytest.mark.parametrize("text, number", [("1e-3", 1e-3), ("2.0e-3", 2e-3), ("1", 1.0)])
+def test_rates_are_numbers_however_they_are_written(write, text, number):
+    """YAML 1.1 reads 1e-3, without a point, as a word."""
+    rate = load(write(), f"training.learning_rate={text}")[2].learning_rate
+    assert isinstance(rate, float) and rate == number
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"optimizer": {"kind": "sgd"}}, "expected the sections model, data and training .* optimizer"),
+        ({"model": {"image_sise": 64}}, "CamViGVisualTokenizerConfig under model, got image_sise"),
+        ({"data": {"cashe_dir": "x"}}, "cashe_dir"),
+        ({"training": {"epochs": 3}}, "epochs"),
+        ({"model": {"kind": "still"}}, "'plain' or 'motion', got 'still'"),
+        ({"model": {"image_size": "large"}}, "image_size"),
+        ({"model": {"num_frames": 16}}, r"1 \+ a multiple of 4, got 16"),
+        ({"data": {"room_clips": "many"}}, "room_clips"),
+        ({"training": {"steps": "many"}}, "steps"),
+        ({"training": {"steps": 2.5}}, "steps"),
+        ({"training": {"learning_rate": "fast"}}, "learning_rate"),
+    ],
+)
+def test_unknown_and_wrong_things_are_refused(write, changes, message):
+    with pytest.raises(ValueError, match=message):
+        load(write(**changes))
+
+
+@pytest.mark.parametrize("section, key", [("data", "cache_dir"), ("training", "output_dir"), ("training", "steps")])
+def test_missing_values_are_named(tmp_path, section, key):
+    sections = {
+        name: {k: v for k, v in values.items() if (name, k) != (section, key)} for name, values in SECTIONS.items()
+    }
+    file = tmp_path / "stage.yaml"
+    file.write_text(yaml.safe_dump(sections), encoding="utf-8")
+    with pytest.raises(ValueError, match=key):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "expected the sections model, data and training .* got NoneType"),
+        ("model: {}\ndata: {}\n", "expected the sections .* got model, data"),
+        ("model:\ndata: {cache_dir: x}\ntraining: {output_dir: x, steps: 1, batch_size: 1}\n", "model"),
+        ("model: [1\n", "stage.yaml"),
+    ],
+    ids=["empty", "no training", "an empty section", "no YAML"],
+)
+def test_files_that_are_no_stage_are_refused(tmp_path, text, message):
+    file = tmp_path / "stage.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load(file)
+
+
+@pytest.mark.parametrize("change", ["training.steps", "steps=3", "optimizer.steps=3", "=", ""])
+def test_changes_that_say_nothing_are_refused(write, change):
+    with pytest.raises(ValueError, match=r"expected --set SECTION\.KEY=VALUE"):
+        load(write(), change)
+
+
+def test_changes_of_unknown_keys_are_refused(write):
+    with pytest.raises(ValueError, match="stepps"):
+        load(write(), "training.stepps=3")
+
+
+def run_parse_stage(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
+    return parse_stage("Trains.", CamViGVisualTokenizerConfig, VisualDataArguments)
+
+
+def test_a_command_line_is_read_and_seeds_everything(monkeypatch, write):
+    arguments = ("--config", write(), "--set", "training.seed=5", "--set", "model.quantizer=fsq")
+    config, _, training = run_parse_stage(monkeypatch, *arguments)
+    first = torch.rand(3)
+    run_parse_stage(monkeypatch, *arguments)
+    assert config.quantizer == "fsq" and training.seed == 5 and torch.equal(torch.rand(3), first)
+
+
+@pytest.mark.parametrize("change", ["training.stepps=3", "model.kind=still", "training.steps=many", "nothing"])
+def test_a_wrong_command_line_ends_with_one_line(monkeypatch, capsys, write, change):
+    with pytest.raises(SystemExit) as exit_info:
+        run_parse_stage(monkeypatch, "--config", write(), "--set", change)
+    assert exit_info.value.code == 2
+    assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_missing_file_ends_with_one_line(monkeypatch, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        run_parse_stage(monkeypatch, "--config", tmp_path / "none.yaml")
+    assert "none.yaml" in capsys.readouterr().err.splitlines()[-1]
