@@ -142,7 +142,7 @@ def _blur_level(intrinsics: np.ndarray, fine_size: int) -> int:
     frame_pixels_per_radian = fine_size * np.exp(np.log(intrinsics[:, :2]).mean(axis=0)).max()
     shrinking = PANORAMA_WIDTH / (2 * np.pi) / frame_pixels_per_radian
     deviation = 0.5 * np.sqrt(max(shrinking**2 - 1, 0))  # turns a pixel as wide as the panorama's into the frame's
-    return max(0, 1 + round(np.log2(max(deviation / WEAKEST_BLUR, 0.5))))
+    return 1 + round(np.log2(max(deviation / WEAKEST_BLUR, 0.5)))
 
 
 @lru_cache(maxsize=64)

@@ -4,8 +4,7 @@ The paper judges by the MSE of optical flow and names no estimator, resolution o
 and fixed here, because numbers of two estimators cannot be compared. It is OpenCV's DIS (preset medium) between grey
 frames t and t + 1 that are resized (cubic where they grow) so that their shorter side has 128 pixels; the flow is
 averaged back to the frames' own size and counted in their own pixels. Of the estimators tried on 64x64 clips with known
-motion, this agreed best with the exact flow (error of 0.05 of the flow's power; 0.12 at 256 pixels). DIS splits its
-search among threads and answers a little differently for each number of them, so it always runs on one.
+motion, this agreed best with the exact flow (error of 0.05 of the flow's power; 0.12 at 256 pixels).
 
 How to read the number: blur and flicker count as wrong motion (0.17 of a static video's error for twofold blur, 1.8 for
 slow flicker), so always show it beside the errors of a static video, of a wrong path and of the tokenizer alone.
@@ -13,8 +12,6 @@ slow flicker), so always show it beside the errors of a static video, of a wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import cv2
@@ -35,11 +32,10 @@ def dis_flow(frames: np.ndarray) -> np.ndarray:  # [T, H, W, 3] uint8 -> [T-1, H
     interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
     grey = [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=interpolation) for frame in frames]
     flows = np.empty((len(frames) - 1, height, width, 2), np.float32)
-    with _one_thread():
-        estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        for time, (earlier, later) in enumerate(pairwise(grey)):
-            flow = estimator.calc(earlier, later, None)  # type: ignore[arg-type]  # the stubs know no None
-            flows[time] = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale_back
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    for time, (earlier, later) in enumerate(pairwise(grey)):
+        flow = estimator.calc(earlier, later, None)  # type: ignore[arg-type]  # the stubs know no None
+        flows[time] = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) * scale_back
     return flows
 
 
@@ -56,14 +52,3 @@ def flow_mse(generated: np.ndarray, truth: np.ndarray) -> float:
     """
     check_same_shape(generated, truth)
     return flow_mse_between(dis_flow(generated), dis_flow(truth))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV on a single thread within, as before after."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -32,11 +32,8 @@ def matmul_attention(
     """
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
-    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-    query, key = (
-        (query * scaling).to(value.dtype),
-        key.to(value.dtype),
-    )  # under autocast norms and rotations are float32
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    query, key = (query * scale).to(value.dtype), key.to(value.dtype)  # autocast leaves norms and rotations in float32
     length = query.shape[2] if attention_mask is None else int((attention_mask[0, 0, 0] == 0).sum())
     seen = key.shape[2] if attention_mask is None else length
     output = _attend(query[:, :, :length], key[:, :, :seen], value[:, :, :seen], None, dropout)

@@ -24,10 +24,14 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput
 
+from . import matmul_attention  # noqa: F401  (registers the attention "camvig_matmul")
 from .configuration_camvig import CamViGConfig
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
 from .generation import FactorSampler, check_sampling, write_video
+from .matmul_attention import MATMUL_ATTENTION
 from .quantizers import CodeBook
+
+__all__ = ["MATMUL_ATTENTION", "CamViGForConditionalGeneration", "CamViGOutput"]
 
 SPECIAL_TOKENS = ("<camera>", "</camera>", "<image>", "</image>", "<video>")
 

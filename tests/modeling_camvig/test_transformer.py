@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from transformers import AutoModel
 
 from camvig.modeling_camvig import embeddings
 from camvig.modeling_camvig.configuration_camvig import CamViGConfig
@@ -176,6 +177,9 @@ def test_saving_and_loading_gives_identical_logits(build_transformer, draw_ids, 
     assert torch.equal(loaded.camera_embedding.features, model.camera_embedding.features)
     for logits, expected in zip(loaded(**ids).logits, model(**ids).logits, strict=True):
         assert torch.equal(logits, expected)
+    loaded = AutoModel.from_pretrained(tmp_path, dtype=torch.bfloat16, attn_implementation=MATMUL_ATTENTION)
+    assert loaded.dtype == torch.bfloat16 and loaded.decoder.config._attn_implementation == MATMUL_ATTENTION
+    assert abs(loaded(**ids).loss - model(**ids).loss) < 0.05
 
 
 def _without_traces_of_loading(config: CamViGConfig) -> dict:

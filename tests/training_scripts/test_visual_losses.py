@@ -32,7 +32,7 @@ def perfect_output(batch):
         "reconstruction": frames,
         "moved": frames,
         "flow": batch["flow"],
-        "weight_logit": 200 * batch["visibility"] - 100,
+        "weight_logit": 1000 * batch["visibility"] - 500,
         "pictures": batch["pictures"],
         "log_inverse_depth": batch["picture_depth"],
         "auxiliary_loss": torch.tensor(0.0),
