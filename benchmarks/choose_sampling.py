@@ -8,6 +8,7 @@ The defaults of `CamViGPipeline` were chosen with it; the test split is never us
 import argparse
 import itertools
 import json
+from dataclasses import asdict
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from camvig import CamViGPipeline
 from camvig.dataset_builders.room_clips import room_clips
 from camvig.metrics.flow_mse import dis_flow
 from camvig.pipelines.evaluate_pipeline import flow_errors, generate, to_picture
+from camvig.pipelines.sampling_settings import SamplingSettings
 
 
 def main():
@@ -31,10 +33,13 @@ def main():
     flows = [dis_flow(room.frames) for room in rooms]
     static = flow_errors([np.repeat(room.frames[:1], len(room.frames), axis=0) for room in rooms], flows).mean()
     for temperature, guidance_scale in itertools.product(options.temperatures, options.guidance_scales):
-        settings = {"temperature": temperature, "guidance_scale": guidance_scale, "top_k": 0, "top_p": 1.0}
+        settings = SamplingSettings(guidance_scale, temperature)
         videos = generate(pipeline, pictures, paths, list(range(len(rooms))), settings)
         ratio = float(flow_errors(videos, flows).mean() / static)
-        print(json.dumps({"benchmark": "choose_sampling", **settings, "flow_mse_over_static": round(ratio, 4)}), flush=True)
+        print(
+            json.dumps({"benchmark": "choose_sampling", **asdict(settings), "flow_mse_over_static": round(ratio, 4)}),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

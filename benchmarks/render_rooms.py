@@ -1,6 +1,6 @@
 """Clips of rooms rendered a second, sampling of scenes and paths included. Prints one JSON line.
 
-    python benchmarks/render_rooms.py [--clips 60] [--size 64]
+python benchmarks/render_rooms.py [--clips 60] [--size 64]
 """
 
 import argparse
@@ -21,7 +21,11 @@ def main():
     list(room_clips("validation", options.clips, start=2, size=options.size))
     rate = options.clips / (time.perf_counter() - started)
     cores = len(os.sched_getaffinity(0))
-    print(json.dumps({"benchmark": "render_rooms", "clips_per_second": round(rate, 1), "size": options.size, "cores": cores}))
+    print(
+        json.dumps(
+            {"benchmark": "render_rooms", "clips_per_second": round(rate, 1), "size": options.size, "cores": cores}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -31,11 +31,13 @@ app = typer.Typer(
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
 GuidanceScale = Annotated[
-    float, typer.Option(help="Guidance on the camera path: 1 is none, more follows it more strictly.")
+    float | None, typer.Option(help="Guidance on the camera path: 1 is none, more follows it more strictly.")
 ]
-Temperature = Annotated[float, typer.Option(help="Temperature of the sampling; 0 takes the likeliest token.")]
-TopK = Annotated[int, typer.Option(help="Sample among so many likeliest tokens; 0 means all.")]
-TopP = Annotated[float, typer.Option(help="Sample among the likeliest tokens that have this probability together.")]
+Temperature = Annotated[float | None, typer.Option(help="Temperature of the sampling; 0 takes the likeliest token.")]
+TopK = Annotated[int | None, typer.Option(help="Sample among so many likeliest tokens; 0 means all.")]
+TopP = Annotated[
+    float | None, typer.Option(help="Sample among the likeliest tokens that have this probability together.")
+]
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
 ]
@@ -65,16 +67,18 @@ def generate(
     ],
     output: Annotated[Path, typer.Option(help="A name that ends in .mp4, .gif, or .png for a contact sheet.")],
     seed: Seed = 0,
-    guidance_scale: GuidanceScale = 1.0,
-    temperature: Temperature = 0.7,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
+    guidance_scale: GuidanceScale = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
     output_size: OutputSize = None,
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make one video, with a .json that says how."""
     job = _module("pipelines.video_job")
-    settings = job.SamplingSettings(guidance_scale, temperature, top_k, top_p, output_size)
+    settings = job.VideoSettings.with_defaults(
+        guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
+    )
     for file in job.generate_to_files(image, camera_path, output, seed, checkpoint, settings):
         typer.echo(file)
 
@@ -85,15 +89,17 @@ def demo(
         "demo_output"
     ),
     seed: Seed = 0,
-    guidance_scale: GuidanceScale = 1.0,
-    temperature: Temperature = 0.7,
-    top_k: TopK = 0,
-    top_p: TopP = 1.0,
+    guidance_scale: GuidanceScale = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
     output_size: OutputSize = None,
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make videos of the pictures that ship with camvig."""
-    settings = _module("pipelines.video_job").SamplingSettings(guidance_scale, temperature, top_k, top_p, output_size)
+    settings = _module("pipelines.video_job").VideoSettings.with_defaults(
+        guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
+    )
     _module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
 
 

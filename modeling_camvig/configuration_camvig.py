@@ -9,7 +9,7 @@ same code with smaller numbers.
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import ClassVar, cast
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, DacConfig, PreTrainedConfig
@@ -97,7 +97,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     """
 
     model_type = "camvig_camera_tokenizer"
-    sub_configs_defaults = {"codec_config": SubConfigSpec(config_class=DacConfig)}
+    sub_configs_defaults: ClassVar = {"codec_config": SubConfigSpec(config_class=DacConfig)}
 
     codec_config: dict | PreTrainedConfig | None = None
     num_poses: int = 17
@@ -204,7 +204,7 @@ class CamViGConfig(PreTrainedConfig):
     """
 
     model_type = "camvig"
-    sub_configs_defaults = {"text_config": SubConfigSpec(config_class=AutoConfig, model_type="qwen3")}
+    sub_configs_defaults: ClassVar = {"text_config": SubConfigSpec(config_class=AutoConfig, model_type="qwen3")}
 
     text_config: dict | PreTrainedConfig | None = None
     visual_levels: list[int] | tuple[int, ...] = (2,) * 18
@@ -225,7 +225,9 @@ class CamViGConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         if self.text_config is None:
-            self.text_config = AutoConfig.for_model("qwen3", hidden_size=1536, intermediate_size=6144, num_hidden_layers=24)
+            self.text_config = AutoConfig.for_model(
+                "qwen3", hidden_size=1536, intermediate_size=6144, num_hidden_layers=24
+            )
         elif isinstance(self.text_config, dict):
             text_config = dict(self.text_config)
             self.text_config = AutoConfig.for_model(text_config.pop("model_type", "qwen3"), **text_config)

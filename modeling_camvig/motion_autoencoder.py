@@ -230,7 +230,9 @@ class MotionAutoencoder(nn.Module):
     def __init__(self, config: CamViGVisualTokenizerConfig):
         super().__init__()
         if len(config.hidden_sizes) != 2:
-            raise ValueError(f"expected 2 hidden_sizes (fine, coarse) for kind 'motion', got {list(config.hidden_sizes)}")
+            raise ValueError(
+                f"expected 2 hidden_sizes (fine, coarse) for kind 'motion', got {list(config.hidden_sizes)}"
+            )
         if config.spatial_downsample < 8:
             raise ValueError(f"expected spatial_downsample >= 8 for kind 'motion', got {config.spatial_downsample}")
         self.image_size = config.image_size

@@ -38,7 +38,9 @@ class CodeBook(nn.Module):
 class LookupFreeQuantizer(CodeBook):
     """Signs. The auxiliary loss wants each sign certain, all codes used (entropies), and latents near +-1."""
 
-    def __init__(self, levels, entropy_weight: float = 0.02, commitment_weight: float = 0.05, inverse_temperature: float = 4.0):
+    def __init__(
+        self, levels, entropy_weight: float = 0.02, commitment_weight: float = 0.05, inverse_temperature: float = 4.0
+    ):
         super().__init__(levels)
         self.entropy_weight = entropy_weight
         self.commitment_weight = commitment_weight
@@ -51,7 +53,9 @@ class LookupFreeQuantizer(CodeBook):
         probability = torch.sigmoid(self.inverse_temperature * latent).flatten(0, -2)
         entropy_gap = _binary_entropy(probability).mean() - _binary_entropy(probability.mean(0)).mean()
         commitment = (latent - code).square().mean()
-        return latent + (code - latent).detach(), self.entropy_weight * entropy_gap + self.commitment_weight * commitment
+        return latent + (
+            code - latent
+        ).detach(), self.entropy_weight * entropy_gap + self.commitment_weight * commitment
 
 
 class FiniteScalarQuantizer(CodeBook):

@@ -105,7 +105,5 @@ class CamViGVisualTokenizer(PreTrainedModel):
         size = self.config.latent_size
         if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size):
             raise ValueError(f"expected ids [B, t, {size}, {size}], got {list(ids.shape)}")
-        if ids.numel() and not (0 <= int(ids.min()) and int(ids.max()) < self.config.vocab_size):
-            raise ValueError(
-                f"expected ids in 0..{self.config.vocab_size - 1}, got {int(ids.min())}..{int(ids.max())}"
-            )
+        if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocab_size):
+            raise ValueError(f"expected ids in 0..{self.config.vocab_size - 1}, got {int(ids.min())}..{int(ids.max())}")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from .contact_sheet import overview_sheet
 from .picture_files import load_picture
 from .video_files import write_gif, write_mp4, write_png
-from .video_job import MadeVideo, SamplingSettings, check_folder, load_pipeline, make_video, write_json
+from .video_job import MadeVideo, VideoSettings, check_folder, load_pipeline, make_video, write_json
 
 DEMO_PATHS = {
     "dolly_in": "dolly in 30%",
@@ -28,7 +28,7 @@ def demo_pictures() -> list[Path]:
 
 
 def run_demo(
-    output_dir: Path, checkpoint: str, seed: int, settings: SamplingSettings, say: Callable[[str], None]
+    output_dir: Path, checkpoint: str, seed: int, settings: VideoSettings, say: Callable[[str], None]
 ) -> list[Path]:
     """Write an mp4, a gif, a contact sheet and a JSON for every picture and path, and one overview of all sheets.
 

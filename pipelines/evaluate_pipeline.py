@@ -9,6 +9,7 @@ the first frame repeated. Everything is drawn from the seed; only the seconds di
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,10 @@ from ..dataset_builders.room_clips import RoomClip, room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
 from ..metrics.frame_quality import mean_psnr, psnr
 from .pipeline_camvig import CamViGPipeline
+from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 from .video_files import write_png
 
 BATCH_SIZE = 16
-SETTINGS = {"guidance_scale": 1.0, "temperature": 0.7, "top_k": 0, "top_p": 1.0}
-"""Sampling settings, chosen on validation clips; the pipeline's defaults."""
 FAMILIES = ("dolly", "truck", "pedestal", "orbit", "pan", "tilt", "roll", "zoom", "free", "static")
 
 
@@ -69,7 +69,7 @@ def evaluate_rooms(
         "clips": clips,
         "split": split,
         "seed": seed,
-        "settings": SETTINGS,
+        "settings": asdict(DEFAULT_SAMPLING),
     }
 
 
@@ -78,7 +78,7 @@ def generate(
     pictures: list[Tensor],
     paths: list[CameraPath] | list[None],
     seeds: list[int],
-    settings: dict[str, Any] = SETTINGS,
+    settings: SamplingSettings = DEFAULT_SAMPLING,
 ) -> list[np.ndarray]:
     """Pictures `[1, 3, S, S]` and paths, one seed each -> videos `[T, S, S, 3]` uint8."""
     videos = []
@@ -87,7 +87,7 @@ def generate(
         camera_ids = [None if path is None else pipeline.encode_path(path) for path in paths[part]]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         image_ids = pipeline.encode_pictures(pictures[part])
-        ids = pipeline.generate_ids(image_ids, camera_ids, generators, settings)
+        ids = pipeline.generate_ids(image_ids, camera_ids, generators, asdict(settings))
         videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, pictures[part], strict=True)]
     return videos
 
@@ -170,7 +170,7 @@ def timing(pipeline: CamViGPipeline, picture: Tensor, path: CameraPath, seed: in
     started = time.perf_counter()
     image_ids, camera_ids = pipeline.encode_pictures([picture]), [pipeline.encode_path(path)]
     before = time.perf_counter()
-    ids = pipeline.generate_ids(image_ids, camera_ids, torch.Generator().manual_seed(seed), SETTINGS)
+    ids = pipeline.generate_ids(image_ids, camera_ids, torch.Generator().manual_seed(seed), asdict(DEFAULT_SAMPLING))
     after = time.perf_counter()
     pipeline.decode_video(ids[0], picture)
     return {

@@ -34,6 +34,7 @@ from .camera_path_input import prepare_camera_path, warn_outside_training
 from .checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component, one_line, read_model_index
 from .picture_files import PictureLike, load_picture
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
+from .sampling_settings import DEFAULT_SAMPLING
 
 LARGEST_SHORTER_SIDE = 512
 """Pictures are scaled down to this shorter side, pixels, unless `output_size` says otherwise."""
@@ -136,10 +137,10 @@ class CamViGPipeline(DiffusionPipeline):
         image: PictureLike | Sequence[PictureLike],
         camera_path: str | CameraPath | Sequence[str | CameraPath | None] | None,
         *,
-        guidance_scale: float = 1.0,
-        temperature: float = 0.7,
-        top_k: int = 0,
-        top_p: float = 1.0,
+        guidance_scale: float = DEFAULT_SAMPLING.guidance_scale,
+        temperature: float = DEFAULT_SAMPLING.temperature,
+        top_k: int = DEFAULT_SAMPLING.top_k,
+        top_p: float = DEFAULT_SAMPLING.top_p,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,

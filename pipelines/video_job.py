@@ -20,20 +20,22 @@ from ..camera_paths.camera_path import CameraPath
 from .contact_sheet import contact_sheet
 from .picture_files import load_picture
 from .pipeline_camvig import CamViGPipeline
+from .sampling_settings import SamplingSettings
 from .video_files import write_gif, write_mp4, write_png
 
 SUFFIXES = (".mp4", ".gif", ".png")
 
 
 @dataclass(frozen=True)
-class SamplingSettings:
-    """How ids are drawn; the names are those of `CamViGPipeline.__call__`."""
+class VideoSettings(SamplingSettings):
+    """How a video is made: how ids are drawn, and the shorter side of the frames (None: the picture's, at most 512)."""
 
-    guidance_scale: float = 1.0
-    temperature: float = 0.7
-    top_k: int = 0
-    top_p: float = 1.0
     output_size: int | None = None
+
+    @classmethod
+    def with_defaults(cls, **given: float | int | None) -> VideoSettings:
+        """What is None keeps its default."""
+        return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def load_pipeline(checkpoint: str) -> CamViGPipeline:
 
 
 def generate_to_files(
-    image: Path, camera_path: str, output: Path, seed: int, checkpoint: str, settings: SamplingSettings
+    image: Path, camera_path: str, output: Path, seed: int, checkpoint: str, settings: VideoSettings
 ) -> list[Path]:
     """Make a video and write it as the suffix of `output` says, with its JSON beside it; returns both names.
 
@@ -95,7 +97,7 @@ def make_video(
     picture: Image.Image,
     path: str | CameraPath,
     seed: int,
-    settings: SamplingSettings,
+    settings: VideoSettings,
     origin: dict[str, str],
 ) -> MadeVideo:
     """Run the pipeline once, on the clock. `origin` names the checkpoint, image and camera_path for the record."""

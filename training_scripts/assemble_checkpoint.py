@@ -1,6 +1,7 @@
 """Puts three trained parts together as one pipeline folder: two in bfloat16, the camera tokenizer in float32.
 
-    python -m camvig.training_scripts.assemble_checkpoint --visual-tokenizer DIR --camera-tokenizer DIR --transformer DIR --output-dir DIR
+    python -m camvig.training_scripts.assemble_checkpoint --visual-tokenizer DIR --camera-tokenizer DIR \\
+        --transformer DIR --output-dir DIR
 
 The camera codec is small, and rounding its weights would move the codes of paths. The folder is written under a temporary
 name and loaded once to be sure before anything is replaced.

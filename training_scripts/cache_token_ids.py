@@ -23,6 +23,7 @@ from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .visual_batches import change_colours, clip_arrays, collate
 
+
 def encode_clips(clips: list[dict], visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer, rng) -> list[dict]:
     """Clips, with colours changed -> rows of the token cache without their source."""
     arrays = [clip_arrays(clip) for clip in clips]
@@ -61,7 +62,7 @@ def encode_part(cache: ClipCache, part: int, source: str, tokenizers, chunk: int
 
 
 def shard_of(text: str) -> tuple[int, int]:
-    """"1/4" -> (1, 4): the second of four processes."""
+    """ "1/4" -> (1, 4): the second of four processes."""
     index, _, count = text.partition("/")
     if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
         raise argparse.ArgumentTypeError(f"expected I/N with 0 <= I < N, got {text!r}")
@@ -74,7 +75,9 @@ def main():
     parser.add_argument("--camera-tokenizer", type=Path, required=True)
     parser.add_argument("--clip-cache", type=Path, required=True, help="folder of shards of rendered clips")
     parser.add_argument("--output-dir", type=Path, required=True)
-    parser.add_argument("--shard", type=shard_of, default=(0, 1), metavar="I/N", help="take only every N-th part, from I")
+    parser.add_argument(
+        "--shard", type=shard_of, default=(0, 1), metavar="I/N", help="take only every N-th part, from I"
+    )
     options = parser.parse_args()
     tokenizers = (
         CamViGVisualTokenizer.from_pretrained(options.visual_tokenizer, dtype=torch.bfloat16).float().eval(),

@@ -98,7 +98,12 @@ class Trainer:
         )
         self.model, *self.optimizers = self.accelerator.prepare(model, *optimizers)
         self.base_rates = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
-        self.batch_at, self.compute_losses, self.validate, self.after_step = batch_at, compute_losses, validate, after_step
+        self.batch_at, self.compute_losses, self.validate, self.after_step = (
+            batch_at,
+            compute_losses,
+            validate,
+            after_step,
+        )
         self.step, self.wall_seconds, self.cpu_seconds = 0, 0.0, 0.0
 
     def train(self):
@@ -106,7 +111,9 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
         arguments, seconds = self.arguments, _Clock()
-        bar = tqdm(total=arguments.steps, initial=self.step, disable=not self.accelerator.is_main_process, mininterval=5)
+        bar = tqdm(
+            total=arguments.steps, initial=self.step, disable=not self.accelerator.is_main_process, mininterval=5
+        )
         while self.step < arguments.steps:
             losses = self._optimize()
             self.step += 1
@@ -140,7 +147,9 @@ class Trainer:
         with accelerator.autocast():
             losses = self.compute_losses(self.model, batch, self.step / arguments.steps)
         if not torch.isfinite(losses["loss"]):
-            raise FloatingPointError(f"the loss is {losses['loss'].item()} at step {self.step}; lower the learning rate")
+            raise FloatingPointError(
+                f"the loss is {losses['loss'].item()} at step {self.step}; lower the learning rate"
+            )
         accelerator.backward(losses["loss"])
         accelerator.clip_grad_norm_(self.model.parameters(), arguments.gradient_clip)
         for optimizer in self.optimizers:
@@ -203,7 +212,9 @@ class Trainer:
         """Lines that the killed run wrote after its last state would stand twice."""
         file = self.folder / "metrics.jsonl"
         if file.exists() and self.accelerator.is_main_process:
-            lines = [line for line in file.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= self.step]
+            lines = [
+                line for line in file.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= self.step
+            ]
             file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 

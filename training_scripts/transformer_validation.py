@@ -29,10 +29,17 @@ def validation_clips(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenize
     ids = visual.encode(batch["video"], batch["flow"], batch["visibility"]).flatten(2)
     poses, intrinsics = (torch.from_numpy(np.stack(values)) for values in zip(*map(relative_path, clips), strict=True))
     camera_ids = camera.encode(poses, intrinsics)
-    return {"video": batch["video"], "image_ids": ids[:, 0], "video_ids": ids[:, 1:].flatten(1), "camera_ids": camera_ids}
+    return {
+        "video": batch["video"],
+        "image_ids": ids[:, 0],
+        "video_ids": ids[:, 1:].flatten(1),
+        "camera_ids": camera_ids,
+    }
 
 
-def mean_loss(model: CamViGForConditionalGeneration, clips: dict[str, Tensor], camera_ids: Tensor, missing: bool) -> float:
+def mean_loss(
+    model: CamViGForConditionalGeneration, clips: dict[str, Tensor], camera_ids: Tensor, missing: bool
+) -> float:
     """Nats a token, teacher-forced."""
     losses = []
     for start in range(0, len(camera_ids), _CHUNK):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..dataset_builders.room_clips import room_clips
-from ..metrics.flow_mse import flow_mse_between, dis_flow
+from ..metrics.flow_mse import dis_flow, flow_mse_between
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .visual_batches import clip_arrays, collate
 from .visual_losses import mean_over, temporal_change

@@ -7,11 +7,12 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from camvig.camera_paths import CameraPath
-from camvig.camera_paths.moves import in_parallel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+
+from camvig.camera_paths import CameraPath
+from camvig.camera_paths.moves import in_parallel
 
 
 def random_path(seed: int, num_frames: int = 5, reach: float = 1.0, **fields) -> CameraPath:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from camvig.camera_paths import CameraPath
 from camvig.camera_paths.atomic_file import write_then_rename
 from camvig.camera_paths.moves import in_parallel
 from camvig.camera_paths.plots import plot_path, render_path_picture
-from PIL import Image
 
 PATHS = {
     "mixed": in_parallel(CameraPath.orbit(-25), CameraPath.pedestal(0.1), CameraPath.zoom(1.3)).for_picture(16, 9),

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from camvig.camera_paths import CameraPath
 from camvig.camera_paths.film_grammar import MOVES
 from camvig.camera_paths.moves import in_parallel, in_sequence
 from camvig.camera_paths.rigid_motion import yaw_pitch_roll
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from camvig.camera_paths import CameraPath, moves
 from camvig.camera_paths.easing import EASINGS, progress
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from camvig.modeling_camvig.configuration_camvig import QUANTIZER_LEVELS
 from camvig.modeling_camvig.quantizers import FiniteScalarQuantizer, LookupFreeQuantizer, build_quantizer
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from camvig.modeling_camvig.causal_layers import CausalDownsample, CausalUpsample, FrameGroupNorm
 from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.plain_autoencoder import PlainAutoencoder
