@@ -29,7 +29,6 @@ from .configuration_camvig import CamViGConfig
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
 from .generation import FactorSampler, check_sampling, write_video
 from .matmul_attention import MATMUL_ATTENTION
-from .quantizers import CodeBook
 
 __all__ = ["MATMUL_ATTENTION", "CamViGForConditionalGeneration", "CamViGOutput"]
 
@@ -95,9 +94,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             init.normal_(module.weight, std=(3 * module.in_features) ** -0.5)
             if module.bias is not None:
                 init.zeros_(module.bias)
-        elif isinstance(module, CodeBook):  # from_pretrained leaves buffers that are not saved uninitialised
-            for name, buffer in CodeBook(module.levels).named_buffers():
-                init.copy_(getattr(module, name), buffer)
+        elif isinstance(module, CameraEmbedding) and module.from_features is not None:
+            init.zeros_(module.features)
 
     @torch.no_grad()
     def set_camera_features(self, vectors: Tensor):
