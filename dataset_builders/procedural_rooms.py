@@ -204,7 +204,7 @@ def encode_video(frames: np.ndarray, fps: float) -> bytes:
 def decode_video(video: bytes) -> np.ndarray:
     """The bytes of an mp4 -> its frames [T, H, W, 3] uint8 RGB."""
     try:
-        with av.open(io.BytesIO(video)) as container:
+        with av.open(io.BytesIO(video), "r") as container:
             return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     except (av.error.FFmpegError, IndexError, ValueError) as error:
         raise ValueError(f"expected the bytes of a video, got {len(video)} bytes: {error}") from None

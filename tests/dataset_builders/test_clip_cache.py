@@ -1,0 +1,103 @@
+"""The cache of rendered clips: shards appear whole, a killed run goes on, clips keep their numbers."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from camvig.dataset_builders import clip_cache
+from camvig.dataset_builders.clip_cache import ClipCache, shards_in, write_clip_cache
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(clip_cache, "SHARD_CLIPS", 3)
+
+
+class Maker:
+    """Makes clips that carry their number in every array, and notes which it made."""
+
+    def __init__(self):
+        self.made: list[int] = []
+
+    def __call__(self, index: int) -> SimpleNamespace:
+        self.made.append(index)
+        return SimpleNamespace(
+            frames=np.full((2, 4, 4, 3), index, np.uint8),
+            depth=np.full((2, 4, 4), index + 0.5, np.float32),
+            camera_to_world=np.tile(np.eye(4) * (index + 1), (2, 1, 1)),
+            intrinsics=np.full((2, 4), index / 8),
+            median_depth=index + 0.5,
+            depth_is_known=index % 2 == 0,
+            move=f"move {index}",
+        )
+
+
+def assert_holds_clips(cache: ClipCache, indices: range) -> None:
+    assert len(cache) == len(indices)
+    for place, index in enumerate(indices):
+        clip, expected = cache[place], vars(Maker()(index))
+        assert clip.keys() == expected.keys()
+        assert clip["frames"].dtype == np.uint8 and clip["move"] == f"move {index}"
+        for name in expected.keys() - {"move"}:
+            assert np.array_equal(clip[name], expected[name]), name
+
+
+def test_the_reader_finds_every_clip_across_shards(tmp_path: Path):
+    shards = write_clip_cache(tmp_path / "clips", Maker(), 9)
+    assert shards == shards_in(tmp_path / "clips") and len(shards) == 3
+    assert_holds_clips(ClipCache(shards), range(9))
+    assert_holds_clips(ClipCache(shards[1:]), range(3, 9))
+    with pytest.raises(IndexError):
+        ClipCache(shards)[9]
+
+
+def test_only_what_is_missing_is_rendered(tmp_path: Path):
+    write_clip_cache(tmp_path, Maker(), 6)
+    stamps = [file.stat().st_mtime_ns for file in sorted(tmp_path.glob("*/*"))]
+    maker = Maker()
+    shards = write_clip_cache(tmp_path, maker, 9)
+    assert maker.made == [6, 7, 8]
+    assert [file.stat().st_mtime_ns for shard in shards[:2] for file in sorted(shard.glob("*"))] == stamps
+    assert_holds_clips(ClipCache(shards), range(9))
+
+
+def test_a_run_killed_while_writing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save, saved = np.save, []
+
+    def killed(file, array):
+        saved.append(file)
+        if len(saved) == 9:  # in the middle of the second shard
+            raise KeyboardInterrupt
+        save(file, array)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_clip_cache(tmp_path, Maker(), 6)
+    assert len(list(tmp_path.iterdir())) == 2  # one shard, and one half-written temporary folder
+    assert_holds_clips(ClipCache(shards_in(tmp_path)), range(3))
+    maker = Maker()
+    shards = write_clip_cache(tmp_path, maker, 6)
+    assert maker.made == [3, 4, 5]
+    assert_holds_clips(ClipCache(shards), range(6))
+
+
+def test_what_another_killed_process_left_is_no_shard(tmp_path: Path):
+    half_written = tmp_path / "shard-00000.1.new"
+    half_written.mkdir()
+    (half_written / "moves.json").write_text(json.dumps(["static"]), encoding="utf-8")
+    assert shards_in(tmp_path) == []
+    maker = Maker()
+    assert_holds_clips(ClipCache(write_clip_cache(tmp_path, maker, 3)), range(3))
+    assert maker.made == [0, 1, 2] and len(shards_in(tmp_path)) == 1
+
+
+def test_wrong_counts_are_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="multiples of 3, got 4"):
+        write_clip_cache(tmp_path / "clips", Maker(), 4)
+    assert not (tmp_path / "clips").exists()
+    with pytest.raises(ValueError, match="at least one shard"):
+        ClipCache(shards_in(tmp_path))
