@@ -6,12 +6,13 @@ and `intrinsics [T*4]` (float32 lists, relative path in scene depths), and where
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from ..camera_paths.atomic_file import write_then_rename
 
 _LISTS = {
     "image_ids": pa.int32(),
@@ -31,9 +32,8 @@ def part_file(folder: Path, source: str, part: int) -> Path:
 def write_part(file: Path, rows: list[dict]):
     """Writes one part: rows with the columns of `SCHEMA`."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.new")
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary)
-    os.replace(temporary, file)
+    with write_then_rename(file) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary)
 
 
 class TokenCache:

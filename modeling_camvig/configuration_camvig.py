@@ -6,8 +6,6 @@ geometry of CamViG (arXiv 2405.13195) and of MAGVIT-v2/VideoPoet on which it bui
 same code with smaller numbers.
 """
 
-from __future__ import annotations
-
 import math
 from typing import ClassVar, cast
 
@@ -51,6 +49,8 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
             raise ValueError(f"expected kind 'plain' or 'motion', got {self.kind!r}")
         if self.quantizer not in QUANTIZER_LEVELS:
             raise ValueError(f"expected quantizer 'lfq' or 'fsq', got {self.quantizer!r}")
+        if min(self.num_frames, self.image_size, self.temporal_downsample, self.spatial_downsample) < 1:
+            raise ValueError("expected num_frames, image_size and downsampling of at least 1")
         if (self.num_frames - 1) % self.temporal_downsample:
             raise ValueError(
                 f"expected num_frames = 1 + a multiple of {self.temporal_downsample}, got {self.num_frames}"
@@ -118,7 +118,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     @classmethod
-    def compact(cls, **kwargs) -> CamViGCameraTokenizerConfig:
+    def compact(cls, **kwargs) -> "CamViGCameraTokenizerConfig":
         """One codec frame a pose, 17 x 4 = 68 ids, 0.14 M parameters: our geometry for small models."""
         codec_config = DacConfig(
             encoder_hidden_size=16, decoder_hidden_size=64, downsampling_ratios=[8], n_codebooks=4, codebook_dim=12

@@ -106,7 +106,7 @@ class PictureAutoencoder(nn.Module):
 
     def encode(self, picture: Tensor) -> Tensor:
         """`[B, 3, S, S]` -> latent `[B, h, w, D]`."""
-        x = self.patchify(F.pixel_unshuffle(picture, self.patch))
+        x = self.patchify(F.pixel_unshuffle(picture, self.patch).to(self.patchify.weight.dtype))
         for block in self.fine_encoder:
             x = block(x)
         x = self.coarse_encoder(self.down(x))
@@ -114,7 +114,7 @@ class PictureAutoencoder(nn.Module):
 
     def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """codes `[B, h, w, D]` -> picture `[B, 3, S, S]`, log inverse depth relative to its median `[B, 1, 2h, 2w]`."""
-        x = self.coarse_decoder(self.from_code(codes.permute(0, 3, 1, 2)))
+        x = self.coarse_decoder(self.from_code(codes.permute(0, 3, 1, 2).to(self.from_code.weight.dtype)))
         log_inverse_depth = F.pixel_shuffle(self.depth_head(x).float(), 2)
         x = self.fine_decoder(F.pixel_shuffle(self.up(x), 2))
         pixels = self.to_pixels(F.silu(self.decoder_norm(x))).float()
@@ -144,11 +144,11 @@ class MotionEncoder(nn.Module):
         motion = motion.unflatten(1, (-1, self.steps)).flatten(2, 3)  # [B, t-1, 3 steps, S, S]
         hidden = (frames * (1 - visibility)).unflatten(1, (-1, self.steps)).flatten(2, 3)
         batch = motion.shape[0]
-        x = torch.cat([motion, hidden], dim=2).flatten(0, 1)
+        x = torch.cat([motion, hidden], dim=2).flatten(0, 1).to(self.patchify.weight.dtype)
         x = self.fine_blocks(self.patchify(F.pixel_unshuffle(x, self.patch)))
         x = self.coarse_blocks(self.down(x))
         pooled = F.avg_pool2d(motion.flatten(0, 1), 2 * self.patch)
-        latent = self.to_latent(F.silu(self.norm(x))).float() + self.linear(2 * pooled).float()
+        latent = self.to_latent(F.silu(self.norm(x))).float() + self.linear(2 * pooled.to(x.dtype)).float()
         return latent.unflatten(0, (batch, -1)).permute(0, 1, 3, 4, 2)
 
 
@@ -187,7 +187,7 @@ class MotionDecoder(nn.Module):
         """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]` -> flow `[B, N, 2, S, S]`, the logit of the reference's
         weight `[B, N, 1, S, S]`, new content `[B, N, 3, S, S]`, N = (t-1) * temporal_downsample, all float32."""
         batch, latents = codes.shape[:2]
-        codes = codes.flatten(0, 1).permute(0, 3, 1, 2)
+        codes = codes.flatten(0, 1).permute(0, 3, 1, 2).to(self.from_code.weight.dtype)
         coarse = self._coarse(codes, latents)
         flow = self._coarse_flow(codes, coarse)  # [B * l, 2 steps, 2h, 2w]
         fine = F.pixel_shuffle(self.up(coarse), 2) + self._moved_features(reference, flow, latents)
@@ -211,9 +211,10 @@ class MotionDecoder(nn.Module):
         return F.pixel_shuffle(refined, 2) + _double(self.linear_flow(codes).float())
 
     def _moved_features(self, reference: Tensor, flow: Tensor, latents: int) -> Tensor:
-        patches = F.silu(self.reference_patchify(F.pixel_unshuffle(reference, self.patch)))
+        dtype = self.reference_patchify.weight.dtype
+        patches = F.silu(self.reference_patchify(F.pixel_unshuffle(reference, self.patch).to(dtype)))
         mean_flow = flow.unflatten(1, (self.steps, 2)).mean(1).unflatten(0, (-1, latents))
-        return self.merge_reference(warp(self.reference_conv(patches), mean_flow).flatten(0, 1))
+        return self.merge_reference(warp(self.reference_conv(patches), mean_flow).flatten(0, 1).to(dtype))
 
     def _blend(self, fine: Tensor, reference: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
         batch, count = flow.shape[:2]
@@ -233,8 +234,12 @@ class MotionAutoencoder(nn.Module):
             raise ValueError(
                 f"expected 2 hidden_sizes (fine, coarse) for kind 'motion', got {list(config.hidden_sizes)}"
             )
-        if config.spatial_downsample < 8:
-            raise ValueError(f"expected spatial_downsample >= 8 for kind 'motion', got {config.spatial_downsample}")
+        if config.hidden_sizes[0] % 8 or config.hidden_sizes[1] % 32 or min(config.hidden_sizes) < 1:
+            raise ValueError(f"expected hidden_sizes in multiples of 8 and of 32, got {list(config.hidden_sizes)}")
+        if config.spatial_downsample < 8 or config.spatial_downsample % 4:
+            raise ValueError(
+                f"expected spatial_downsample 8, 12, 16, ... for kind 'motion', got {config.spatial_downsample}"
+            )
         self.image_size = config.image_size
         self.quantizer = build_quantizer(config.quantizer, config.code_levels)
         self.picture = PictureAutoencoder(config)
@@ -242,8 +247,13 @@ class MotionAutoencoder(nn.Module):
         self.decoder = MotionDecoder(config)
 
     def encode_ids(self, video: Tensor, flow: Tensor | None = None, visibility: Tensor | None = None) -> Tensor:
-        """video `[B, 3, T, S, S]` (with flow and visibility where T > 1) -> ids `[B, t, h, w]`."""
-        latent = self.picture.encode(video[:, :, 0])[:, None]
+        """video `[B, 3, T, S, S]` (with flow and visibility where T > 1) -> ids `[B, t, h, w]`.
+
+        Pictures are encoded one by one: convolutions round differently for other batch sizes and layouts, and a picture's
+        ids are to be the same to the bit in a video, in a batch and alone.
+        """
+        pictures = [self.picture.encode(picture.contiguous()) for picture in video[:, :, 0].split(1)]
+        latent = torch.cat(pictures)[:, None]
         if video.shape[2] > 1:
             frames = video[:, :, 1:].transpose(1, 2)
             latent = torch.cat([latent.float(), self.encoder(frames, flow, visibility)], dim=1)
@@ -279,7 +289,8 @@ class MotionAutoencoder(nn.Module):
         """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight."""
         codes = self.quantizer.ids_to_codes(ids)
         if reference is None:
-            reference = self.picture.decode(codes[:, 0])[0].clamp(-1, 1)
+            reference = self.picture.decode(codes[:, 0])[0]
+        reference = reference.float().clamp(-1, 1)
         if ids.shape[1] == 1:
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
@@ -287,7 +298,7 @@ class MotionAutoencoder(nn.Module):
         flow, weight_logit, content = self.decoder(codes[:, 1:], small)
         flow, weight, content = (_resize(x, reference) for x in (flow, weight_logit.sigmoid(), content))
         frames = weight * warp(reference, flow) + (1 - weight) * content
-        video = torch.cat([reference[:, None].float(), frames], dim=1).clamp(-1, 1)
+        video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight
 
 

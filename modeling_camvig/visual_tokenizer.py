@@ -72,6 +72,10 @@ class CamViGVisualTokenizer(PreTrainedModel):
             return self.autoencoder.encode_ids(video)
         if video.shape[2] > 1 and (flow is None or visibility is None):
             raise ValueError("a motion tokenizer encodes a video with its flow and visibility; got only frames")
+        if video.shape[2] == 1:
+            return self.autoencoder.encode_ids(video)
+        _check_shape("flow", flow, (video.shape[0], video.shape[2] - 1, 2, *video.shape[3:]))
+        _check_shape("visibility", visibility, (video.shape[0], video.shape[2] - 1, 1, *video.shape[3:]))
         return self.autoencoder.encode_ids(video, flow, visibility)
 
     @torch.no_grad()
@@ -91,6 +95,10 @@ class CamViGVisualTokenizer(PreTrainedModel):
             if reference is not None:
                 raise ValueError("a plain tokenizer decodes ids alone; got a reference picture")
             return VisualDecoderOutput(video=self.autoencoder.decode_ids(ids))
+        if reference is not None and (
+            reference.ndim != 4 or reference.shape[:2] != (len(ids), 3) or not reference.numel()
+        ):
+            raise ValueError(f"expected reference [{len(ids)}, 3, H, W], got {list(reference.shape)}")
         video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference)
         return VisualDecoderOutput(video=video, flow=flow, reference_weight=reference_weight)
 
@@ -101,9 +109,19 @@ class CamViGVisualTokenizer(PreTrainedModel):
         if (video.shape[2] - 1) % step:
             raise ValueError(f"expected 1 + a multiple of {step} frames, got {video.shape[2]}; resample the clip first")
 
+        if not video.isfinite().all():
+            raise ValueError("expected finite pixels, got NaN or infinity")
+
     def _check_ids(self, ids: Tensor):
         size = self.config.latent_size
-        if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size):
+        if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size) or not ids.shape[1]:
             raise ValueError(f"expected ids [B, t, {size}, {size}], got {list(ids.shape)}")
         if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocab_size):
             raise ValueError(f"expected ids in 0..{self.config.vocab_size - 1}, got {int(ids.min())}..{int(ids.max())}")
+
+
+def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]):
+    if tuple(tensor.shape) != shape:
+        raise ValueError(f"expected {name} {list(shape)}, got {list(tensor.shape)}")
+    if not tensor.isfinite().all():
+        raise ValueError(f"expected finite {name}, got NaN or infinity")

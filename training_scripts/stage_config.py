@@ -8,17 +8,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
-from typing import TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 import yaml
 from accelerate.utils import set_seed
-from transformers import HfArgumentParser, PreTrainedConfig
+from huggingface_hub.errors import StrictDataclassError
+from transformers import PreTrainedConfig
 
 from .training_loop import TrainingArguments
 
 Configuration = TypeVar("Configuration", bound=PreTrainedConfig)
 DataArguments = TypeVar("DataArguments")
+Arguments = TypeVar("Arguments")
 
 
 def parse_stage(
@@ -44,17 +47,60 @@ def load_stage(
     file: Path, changes: list[str], config_class: type[Configuration], data_class: type[DataArguments]
 ) -> tuple[Configuration, DataArguments, TrainingArguments]:
     """The three sections of a YAML file, checked. Raises ValueError on unknown sections, keys and values."""
-    sections = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    try:
+        sections = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected YAML in {file}, got: {' '.join(str(error).split())}") from None
     if not isinstance(sections, dict) or set(sections) != {"model", "data", "training"}:
         raise ValueError(f"expected the sections model, data and training in {file}, got {_names(sections)}")
+    for name, values in sections.items():
+        if not isinstance(values, dict):
+            raise ValueError(f"expected keys and values under {name} in {file}, got {values!r}")
     for change in changes:
         _change(sections, change)
     known = {field.name for field in dataclasses.fields(config_class)}
     if unknown := set(sections["model"]) - known:
         raise ValueError(f"expected fields of {config_class.__name__} under model, got {', '.join(sorted(unknown))}")
-    data = HfArgumentParser(data_class).parse_dict(sections["data"])[0]
-    training = HfArgumentParser(TrainingArguments).parse_dict(sections["training"])[0]
-    return config_class(**sections["model"]), data, training
+    data = _fill(data_class, "data", sections["data"])
+    training = _fill(TrainingArguments, "training", sections["training"])
+    try:
+        return config_class(**sections["model"]), data, training
+    except StrictDataclassError as error:
+        raise ValueError(f"model: {error.__cause__ or error}") from None
+
+
+def _fill(arguments_class: type[Arguments], section: str, values: dict[str, Any]) -> Arguments:
+    """A section -> its dataclass: nothing unknown, nothing missing, everything of its type (whole numbers pass as float)."""
+    types = get_type_hints(arguments_class)
+    if unknown := set(values) - set(types):
+        raise ValueError(
+            f"expected fields of {arguments_class.__name__} under {section}, got {', '.join(sorted(unknown))}"
+        )
+    values = {name: _number(value) if types[name] is float else value for name, value in values.items()}
+    for name, value in values.items():
+        if not _fits(value, types[name]):
+            kind = getattr(types[name], "__name__", types[name])
+            raise ValueError(f"expected {section}.{name} of type {kind}, got {value!r}")
+    try:
+        return arguments_class(**values)
+    except TypeError as error:  # names the missing fields
+        raise ValueError(f"{section}: {error}") from None
+
+
+def _number(value):
+    """YAML reads 1 as an integer and 1e-3, without a point, as a word."""
+    try:
+        return value if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+def _fits(value, kind) -> bool:
+    if isinstance(kind, UnionType):
+        return any(_fits(value, option) for option in get_args(kind))
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_fits(item, get_args(kind)[0]) for item in value)
+    return type(value) is kind  # a bool is no int here
 
 
 def _change(sections: dict, change: str):

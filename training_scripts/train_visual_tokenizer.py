@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from accelerate import PartialState
+
 from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
 from ..dataset_builders.room_clips import room_clips
@@ -60,7 +62,8 @@ def prepare_cache(data: VisualDataArguments, size: int) -> ClipCache:
 
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGVisualTokenizerConfig, VisualDataArguments)
-    cache = prepare_cache(data, config.image_size)
+    with PartialState().main_process_first():  # the others find everything rendered
+        cache = prepare_cache(data, config.image_size)
     held_out = validation_batch("validation", data.validation_clips, config.image_size)
     motion = config.kind == "motion"
 

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ..camera_paths.atomic_file import write_then_rename
 from .curves import plot_curves
 from .optimizers import build_optimizers
 
@@ -93,6 +94,7 @@ class Trainer:
         self.arguments = arguments
         self.folder = Path(arguments.output_dir)
         self.accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
+        model.to(self.accelerator.device)  # before Muon takes views of the weights
         optimizers = build_optimizers(
             model, muon_pattern, arguments.learning_rate, arguments.muon_learning_rate, arguments.weight_decay
         )
@@ -212,10 +214,10 @@ class Trainer:
         """Lines that the killed run wrote after its last state would stand twice."""
         file = self.folder / "metrics.jsonl"
         if file.exists() and self.accelerator.is_main_process:
-            lines = [
-                line for line in file.read_text(encoding="utf-8").splitlines() if json.loads(line)["step"] <= self.step
-            ]
-            file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            whole = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            lines = [line for line in whole if line.endswith("\n") and json.loads(line)["step"] <= self.step]
+            with write_then_rename(file) as temporary:
+                temporary.write_text("".join(lines), encoding="utf-8")
 
 
 class _Clock:
