@@ -17,7 +17,7 @@ class SamplingSettings:
         top_p: sample among the likeliest choices that together have this probability.
     """
 
-    guidance_scale: float = 1.0
+    guidance_scale: float = 1.5
     temperature: float = 0.7
     top_k: int = 0
     top_p: float = 1.0
