@@ -28,6 +28,8 @@ from .configuration_camvig import CamViGCameraTokenizerConfig
 ROTATION_TOLERANCE = 1e-3
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
+MIN_SPREAD = 0.02
+"""Least spread of a value by which its errors are divided, in signal units."""
 KMEANS_ROUNDS = 4
 DIRECTION_CONSTANT = 2.0
 """The constant channel of a projected latent, beside a spread of 1."""
@@ -39,7 +41,8 @@ class CameraTokenizerOutput(ModelOutput):
 
     Args:
         loss: scalar, the sum of the two below.
-        reconstruction_loss: scalar, L1 + L2 between the values of the path and those read back.
+        reconstruction_loss: scalar, L1 + L2 between the values of the path and those read back, each of the 8 values
+            in units of its spread in this batch (so that the rarer turns are learned as soon as the rest; our choice).
         codec_loss: scalar, the codec's codebook and commitment losses, weighted by its configuration.
         ids: `[B, L * N]` int64, level-major; None without quantization.
         level_perplexity: `[L]`, exp of the entropy of the codes in this batch, 1..codebook_size; None without.
@@ -128,7 +131,9 @@ class CamViGCameraTokenizer(PreTrainedModel):
             noise = torch.randn(latent.shape, generator=generator).to(latent)
             latent = latent + WARM_UP_NOISE * latent.detach().std() * noise
         decoded = self._codec_output(latent)
-        error = read_values(decoded, self.config) - read_values(signal * self.config.headroom, self.config)
+        values = read_values(signal * self.config.headroom, self.config)  # [B, T, 8]
+        spread = values.std((0, 1)).clamp(min=MIN_SPREAD)
+        error = (read_values(decoded, self.config) - values) / spread
         reconstruction_loss = error.abs().mean() + error.square().mean()
         poses, intrinsics = self._read_poses(decoded.detach())
         return CameraTokenizerOutput(
