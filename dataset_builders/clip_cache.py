@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -28,20 +28,9 @@ _ARRAYS = {
 }
 
 
-class Clip(Protocol):
-    """What a clip must have to be cached; see `_ARRAYS` for shapes, one clip each."""
-
-    frames: np.ndarray
-    depth: np.ndarray
-    camera_to_world: np.ndarray
-    intrinsics: np.ndarray
-    median_depth: float
-    depth_is_known: bool
-    move: str
-
-
-ClipMaker = Callable[[int], Clip]
-"""Index -> clip; a module-level function or a partial of one, so that processes can share it."""
+ClipMaker = Callable[[int], Any]
+"""Index -> clip, with the attributes of `_ARRAYS` (shapes without N) and its `move`, as `RoomClip` has them; a module-level
+function or a partial of one, so that processes can share it."""
 
 
 def write_clip_cache(folder: Path, make_clip: ClipMaker, count: int, num_processes: int = 1) -> list[Path]:

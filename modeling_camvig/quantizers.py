@@ -13,6 +13,9 @@ from torch import Tensor, nn
 class CodeBook(nn.Module):
     """A product of per-channel levels, spaced evenly on [-1, 1]: no table, so nothing to look up."""
 
+    steps: Tensor  # [D] levels of each digit
+    place_values: Tensor  # [D] what a digit counts in an id
+
     def __init__(self, levels: list[int] | tuple[int, ...]):
         super().__init__()
         self.levels = list(levels)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from .configuration_camvig import CamViGVisualTokenizerConfig
 from .motion_autoencoder import MotionAutoencoder
@@ -31,7 +31,7 @@ class VisualDecoderOutput(ModelOutput):
         reference_weight: motion kind only: `[B, T-1, 1, H, W]` in [0, 1], how much of each pixel is the moved reference.
     """
 
-    video: Tensor | None = None
+    video: Tensor
     flow: Tensor | None = None
     reference_weight: Tensor | None = None
 
@@ -45,6 +45,7 @@ class CamViGVisualTokenizer(PreTrainedModel):
 
     def __init__(self, config: CamViGVisualTokenizerConfig):
         super().__init__(config)
+        self.autoencoder: MotionAutoencoder | PlainAutoencoder
         self.autoencoder = MotionAutoencoder(config) if config.kind == "motion" else PlainAutoencoder(config)
         self.post_init()
 
@@ -68,12 +69,10 @@ class CamViGVisualTokenizer(PreTrainedModel):
             ids `[B, t, h, w]` int64, t = 1 + (T - 1) / 4.
         """
         self._check_video(video)
-        if self.config.kind == "plain":
+        if isinstance(self.autoencoder, PlainAutoencoder) or video.shape[2] == 1:
             return self.autoencoder.encode_ids(video)
-        if video.shape[2] > 1 and (flow is None or visibility is None):
+        if flow is None or visibility is None:
             raise ValueError("a motion tokenizer encodes a video with its flow and visibility; got only frames")
-        if video.shape[2] == 1:
-            return self.autoencoder.encode_ids(video)
         _check_shape("flow", flow, (video.shape[0], video.shape[2] - 1, 2, *video.shape[3:]))
         _check_shape("visibility", visibility, (video.shape[0], video.shape[2] - 1, 1, *video.shape[3:]))
         return self.autoencoder.encode_ids(video, flow, visibility)
@@ -91,7 +90,7 @@ class CamViGVisualTokenizer(PreTrainedModel):
             `VisualDecoderOutput`; frames have the size of the reference, or `image_size`.
         """
         self._check_ids(ids)
-        if self.config.kind == "plain":
+        if isinstance(self.autoencoder, PlainAutoencoder):
             if reference is not None:
                 raise ValueError("a plain tokenizer decodes ids alone; got a reference picture")
             return VisualDecoderOutput(video=self.autoencoder.decode_ids(ids))

@@ -45,6 +45,7 @@ def build_tiny_pipeline(kind: str = "motion", seed: int = 0) -> CamViGPipeline:
     )
     camera_config = CamViGCameraTokenizerConfig(codec_config=codec_config, samples_per_value=1)
     text_config = Qwen3Config(
+        hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=1,
         num_attention_heads=2,

@@ -47,7 +47,14 @@ def variants(clip: dict) -> list[tuple[dict, str]]:
     return named + [(mirrored(variant), f"{name}, mirrored") for variant, name in named]
 
 
-def encode_part(cache: ClipCache, part: int, source: str, tokenizers, chunk: int = 16) -> list[dict]:
+def encode_part(
+    cache: ClipCache,
+    part: int,
+    source: str,
+    visual: CamViGVisualTokenizer,
+    camera: CamViGCameraTokenizer,
+    chunk: int = 16,
+) -> list[dict]:
     """One shard of clips -> rows, one a variant of a clip."""
     rng = np.random.default_rng((0, part))
     indices = range(part * SHARD_CLIPS, (part + 1) * SHARD_CLIPS)
@@ -55,7 +62,7 @@ def encode_part(cache: ClipCache, part: int, source: str, tokenizers, chunk: int
     rows = []
     for start in range(0, len(jobs), chunk):
         group = jobs[start : start + chunk]
-        encoded = encode_clips([variant for _, variant, _ in group], *tokenizers, rng)
+        encoded = encode_clips([variant for _, variant, _ in group], visual, camera, rng)
         for row, (index, clip, name) in zip(encoded, group, strict=True):
             rows.append({**row, "source": source, "clip_index": index, "variant": name, "move": clip["move"]})
     return rows
@@ -88,7 +95,7 @@ def main():
     for part in tqdm(range(first, len(cache) // SHARD_CLIPS, step), desc=f"encoding {source}", mininterval=5):
         file = part_file(options.output_dir, source, part)
         if not file.exists():
-            write_part(file, encode_part(cache, part, source, tokenizers))
+            write_part(file, encode_part(cache, part, source, *tokenizers))
 
 
 if __name__ == "__main__":

@@ -56,8 +56,9 @@ def token_batch(cache: TokenCache, indices: np.ndarray, missing_share: float, rn
 
 def rows_at(step: int, rows: int, batch_size: int, seed: int) -> np.ndarray:
     """Indices of a step: every row once an epoch, in an order that seed and epoch fix."""
-    positions = np.arange(step * batch_size, (step + 1) * batch_size)
-    orders = {epoch: np.random.default_rng((seed, epoch)).permutation(rows) for epoch in set(positions // rows)}
+    positions = range(step * batch_size, (step + 1) * batch_size)
+    epochs = {position // rows for position in positions}
+    orders = {epoch: np.random.default_rng((seed, epoch)).permutation(rows) for epoch in epochs}
     return np.array([orders[position // rows][position % rows] for position in positions])
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -86,10 +87,10 @@ class Trainer:
         model: nn.Module,
         muon_pattern: str,
         batch_at: Callable[[int, int, int], Batch],
-        compute_losses: Callable[[nn.Module, Batch, float], Losses],
-        validate: Callable[[nn.Module], dict[str, float]] | None,
+        compute_losses: Callable[[Any, Batch, float], Losses],
+        validate: Callable[[Any], dict[str, float]] | None,
         arguments: TrainingArguments,
-        after_step: Callable[[nn.Module, int], None] | None = None,
+        after_step: Callable[[Any, int], None] | None = None,
     ):
         self.arguments = arguments
         self.folder = Path(arguments.output_dir)

@@ -6,6 +6,8 @@ computed afterwards, and a colour change is the same for all frames of a clip.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -17,7 +19,7 @@ DEPTH_POOL = 4
 """Pixels a side of one value of the picture autoencoder's depth head."""
 
 
-def clip_arrays(clip: dict) -> dict[str, np.ndarray]:
+def clip_arrays(clip: dict) -> dict[str, Any]:
     """A clip -> frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]`, visibility and in_front `[T-1, 1, H, W]`,
     log_inverse_depth `[T, H/4, W/4]` relative to each frame's median, depth_is_known `[]`."""
     depth = np.asarray(clip["depth"], np.float32)

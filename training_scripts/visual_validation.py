@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from ..dataset_builders.room_clips import room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
+from ..modeling_camvig.motion_autoencoder import MotionAutoencoder
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .visual_batches import clip_arrays, collate
 from .visual_losses import mean_over, temporal_change
@@ -33,12 +36,13 @@ def validate_plain(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> di
 
 def validate_motion(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
     """PSNR (all, moved only, hidden), flow errors in pixels, flow MSE relative to a static video, picture and depth."""
+    autoencoder = cast(MotionAutoencoder, model.autoencoder)
     pieces = []
     for part in chunks(batch):
         ids = model.encode(part["video"], part["flow"], part["visibility"])
         decoded = model.decode(ids, part["video"][:, :, 0])
-        codes = model.autoencoder.quantizer.ids_to_codes(ids[:, 0])
-        picture, depth = model.autoencoder.picture.decode(codes)
+        codes = autoencoder.quantizer.ids_to_codes(ids[:, 0])
+        picture, depth = autoencoder.picture.decode(codes)
         pieces.append((ids, decoded.video, decoded.flow, picture.float(), depth))
     ids, video, flow, picture, depth = (torch.cat(values) for values in zip(*pieces, strict=True))
     truth, visible = batch["video"], batch["visibility"]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from camvig import CamViGPipeline
@@ -20,6 +21,8 @@ CONFIGS = Path(train_transformer.__file__).parent / "configs"
 
 
 def run(script, monkeypatch, *arguments: object):
+    """As if in a process of its own: Accelerate keeps one state a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
     monkeypatch.setattr(sys, "argv", [script.__name__, *map(str, arguments)])
     script.main()
 
