@@ -52,8 +52,13 @@ def write_clip_cache(folder: Path, make_clip: ClipMaker, count: int, num_process
 
 
 def shards_in(folder: Path) -> list[Path]:
-    """All finished shards of a folder, in order."""
-    return sorted(folder.glob("shard-?????"))
+    """All shards of a folder, in order. Raises ValueError if one is missing between others: its run was killed."""
+    shards = sorted(folder.glob("shard-?????"))
+    if shards and shards[-1] != _shard_folder(folder, len(shards) - 1):
+        raise ValueError(
+            f"expected {shards[-1].name} to be the {len(shards)}th shard of {folder}; render the missing ones"
+        )
+    return shards
 
 
 def _drain(results: Iterable[None], count: int):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..camera_paths.atomic_file import write_then_rename
@@ -54,5 +55,8 @@ class TokenCache:
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    if len(lengths) != 1:
+        raise ValueError(f"expected ids of one length, so of one pair of tokenizers, got lengths {sorted(lengths)}")
     flat = pa.concat_arrays(chunk.flatten() for chunk in column.chunks)
     return flat.to_numpy().reshape(len(column), -1)

@@ -101,3 +101,10 @@ def test_wrong_counts_are_refused(tmp_path: Path):
     assert not (tmp_path / "clips").exists()
     with pytest.raises(ValueError, match="at least one shard"):
         ClipCache(shards_in(tmp_path))
+
+
+def test_a_gap_between_shards_is_refused(tmp_path):
+    for shard in (0, 2):
+        (tmp_path / f"shard-{shard:05d}").mkdir()
+    with pytest.raises(ValueError, match="render the missing ones"):
+        shards_in(tmp_path)

@@ -74,3 +74,12 @@ def test_a_part_appears_whole_and_replaces_an_older_one(tmp_path: Path):
 def test_an_empty_folder_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match=r"expected cached ids .* found none"):
         TokenCache(tmp_path)
+
+
+def test_rows_of_different_tokenizers_do_not_mix(tmp_path):
+    for part, length in enumerate((4, 8)):
+        ids = dict.fromkeys(("image_ids", "video_ids", "camera_ids"), [0] * length)
+        origin = {"source": "rooms", "clip_index": 0, "variant": "as rendered", "move": "static"}
+        write_part(part_file(tmp_path, "rooms", part), [{**ids, "camera_to_world": [], "intrinsics": [], **origin}])
+    with pytest.raises(ValueError, match=r"lengths \[4, 8\]"):
+        TokenCache(tmp_path)
