@@ -18,7 +18,7 @@ class SamplingSettings:
     """
 
     guidance_scale: float = 1.5
-    temperature: float = 0.7
+    temperature: float = 0.5
     top_k: int = 0
     top_p: float = 1.0
 
