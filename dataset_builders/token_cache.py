@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..camera_paths.atomic_file import write_then_rename
@@ -55,8 +54,9 @@ class TokenCache:
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
-    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    lengths = sorted({length for chunk in column.chunks for length in np.unique(np.diff(chunk.offsets.to_numpy()))})
     if len(lengths) != 1:
-        raise ValueError(f"expected ids of one length, so of one pair of tokenizers, got lengths {sorted(lengths)}")
+        found = ", ".join(map(str, lengths))
+        raise ValueError(f"expected ids of one length, so of one pair of tokenizers, got lengths {found}")
     flat = pa.concat_arrays(chunk.flatten() for chunk in column.chunks)
     return flat.to_numpy().reshape(len(column), -1)

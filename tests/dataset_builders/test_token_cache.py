@@ -81,5 +81,5 @@ def test_rows_of_different_tokenizers_do_not_mix(tmp_path):
         ids = dict.fromkeys(("image_ids", "video_ids", "camera_ids"), [0] * length)
         origin = {"source": "rooms", "clip_index": 0, "variant": "as rendered", "move": "static"}
         write_part(part_file(tmp_path, "rooms", part), [{**ids, "camera_to_world": [], "intrinsics": [], **origin}])
-    with pytest.raises(ValueError, match=r"lengths \[4, 8\]"):
+    with pytest.raises(ValueError, match="lengths 4, 8"):
         TokenCache(tmp_path)
