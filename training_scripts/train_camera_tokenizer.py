@@ -21,7 +21,7 @@ from .stage_config import parse_stage
 from .training_loop import Trainer, TrainingArguments
 
 NO_MUON = r"$^"
-"""The codec's weights are normalised (weight norm); AdamW trains them all."""
+"""Matches nothing: AdamW trains all of the codec's weights."""
 
 
 @dataclass
