@@ -42,7 +42,7 @@ class TransformerDataArguments:
     validation_clips: int = 64
     """Clips of rooms of the validation split for the losses."""
     attention: str = "sdpa"
-    """Attention implementation; "camvig_matmul" is about twice as fast as "sdpa" on a CPU in bfloat16."""
+    """Attention implementation; "camvig_matmul" is meant for CPUs in bfloat16."""
     generated_clips: int = 24
     """How many of them are also generated and scored by flow MSE."""
 
