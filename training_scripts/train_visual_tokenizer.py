@@ -7,7 +7,7 @@ Clips are rendered into the cache folder first (what is there is kept). Run agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class VisualDataArguments:
     """Clips of rooms of the validation split."""
     extra_pictures: int = 1
     """Frames a clip, besides its first, that the picture autoencoder learns from."""
+    flow_weight: list[float] = field(default_factory=lambda: [16.0, 6.0])
+    """What the flow's error counts at the first and at the last step (kind "motion")."""
     num_processes: int = 2
     """Processes that render."""
 
@@ -75,7 +77,7 @@ def main():
         CamViGVisualTokenizer(config),
         MUON_PATTERN,
         batch_at,
-        motion_losses if motion else plain_losses,
+        partial(motion_losses, flow_weight=data.flow_weight) if motion else plain_losses,
         partial(validate_motion if motion else validate_plain, batch=held_out),
         arguments,
     ).train()

@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -61,6 +63,8 @@ class TrainingArguments:
     """Steps between states for resuming."""
     keep_steps: list[int] | None = None
     """Steps whose model is kept besides, as `model-<step>/` (for ablations at equal steps)."""
+    init_from: str | None = None
+    """Folder of a saved model whose weights the run starts from; without it, from random ones. No optimizer state."""
 
 
 def learning_rate_factor(step: int, arguments: TrainingArguments) -> float:
@@ -68,6 +72,18 @@ def learning_rate_factor(step: int, arguments: TrainingArguments) -> float:
     warmup = min(1.0, (step + 1) / max(1, arguments.warmup_steps))
     remaining = (arguments.steps - step) / max(1.0, arguments.decay_share * arguments.steps)
     return warmup * min(1.0, max(0.02, remaining))
+
+
+def load_weights(model: nn.Module, folder: Path):
+    """Copies the weights of `folder/model.safetensors` into a model of the same shape, in the model's own precision.
+
+    Raises ValueError, with what does not fit, unless names and shapes are those of the model.
+    """
+    try:
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = "; ".join(line.strip() for line in str(error).splitlines())
+        raise ValueError(f"expected weights of {type(model).__name__} in {folder} (init_from): {reason}") from None
 
 
 class Trainer:
@@ -95,6 +111,8 @@ class Trainer:
         self.arguments = arguments
         self.folder = Path(arguments.output_dir)
         self.accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
+        if arguments.init_from:
+            load_weights(model, Path(arguments.init_from))
         model.to(self.accelerator.device)  # before Muon takes views of the weights
         optimizers = build_optimizers(
             model, muon_pattern, arguments.learning_rate, arguments.muon_learning_rate, arguments.weight_decay

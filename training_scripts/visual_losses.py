@@ -6,6 +6,8 @@ weights do not depend on clip or batch size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,28 +21,32 @@ def plain_losses(model, batch: dict[str, Tensor], progress: float) -> dict[str, 
     return {"loss": losses["pixels"] + losses["temporal"] + auxiliary, **losses}
 
 
-def motion_losses(model, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-    """All losses of a tokenizer of kind "motion"; flow counts less as training goes on, pixels more."""
+def motion_losses(
+    model, batch: dict[str, Tensor], progress: float, flow_weight: Sequence[float] = (16.0, 6.0)
+) -> dict[str, Tensor]:
+    """All losses of a tokenizer of kind "motion"; flow counts from `flow_weight[0]` to `[1]` as training goes on."""
     video, visible = batch["video"], batch["visibility"]
     output = model(video, flow=batch["flow"], visibility=visible, pictures=batch["pictures"])
     target = video[:, :, 1:].transpose(1, 2)
     error = output["reconstruction"] - target
     flow_error = 2 * (output["flow"] - batch["flow"])
-    flow_weight = visible + 0.12 * batch["in_front"]
+    defined = visible + 0.12 * batch["in_front"]
     losses = {
         "pixels": pixel_loss(error),
+        "log_mse": log_mse(error),
         "temporal": temporal_change(error).abs().mean(),
         "hidden": mean_over(error.abs(), 1 - visible),
         "moved": mean_over((output["moved"] - target).abs(), visible),
-        "flow": mean_over(flow_error.abs() + 3 * flow_error.square(), flow_weight),
-        "flow_temporal": _flow_temporal(flow_error, flow_weight),
+        "flow": mean_over(flow_error.abs() + 3 * flow_error.square(), defined),
+        "flow_temporal": _flow_temporal(flow_error, defined),
         "weight": F.binary_cross_entropy_with_logits(output["weight_logit"].float(), visible),
         "picture": pixel_loss(output["pictures"] - batch["pictures"]),
         "depth": _depth_loss(output["log_inverse_depth"], batch),
     }
-    flow_share = 16 - 10 * progress
-    total = losses["pixels"] + 1.5 * losses["temporal"] + 0.15 * losses["hidden"] + 0.5 * losses["moved"]
-    total = total + flow_share * losses["flow"] + 3 * flow_share * losses["flow_temporal"] + 0.1 * losses["weight"]
+    flow = (1 - progress) * flow_weight[0] + progress * flow_weight[1]
+    total = losses["pixels"] + 1.5 * losses["temporal"] + 0.3 * losses["hidden"] + 0.5 * losses["moved"]
+    total = total + 0.03 * losses["log_mse"] + flow * losses["flow"] + 3 * flow * losses["flow_temporal"]
+    total = total + 0.1 * losses["weight"]
     total = total + losses["picture"] + losses["depth"] + output["auxiliary_loss"]
     return {"loss": total, **losses}
 
@@ -50,6 +56,11 @@ def pixel_loss(error: Tensor) -> Tensor:
     gradients = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
     pooled = F.avg_pool2d(error.flatten(0, -4), 4).abs().mean()
     return error.abs().mean() + 0.5 * error.square().mean() + 0.4 * gradients + 0.5 * pooled
+
+
+def log_mse(error: Tensor) -> Tensor:
+    """Mean over clips of log(1 + 10^4 MSE) of an error `[B, ...]`: PSNR up to a factor, where clips count alike."""
+    return torch.log1p(1e4 * error.square().flatten(1).mean(1)).mean()
 
 
 def temporal_change(error: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..dataset_builders.room_clips import room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
+from ..metrics.frame_quality import mean_psnr, psnr
 from ..modeling_camvig.motion_autoencoder import MotionAutoencoder
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .visual_batches import clip_arrays, collate
@@ -31,7 +32,7 @@ def validate_plain(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> di
     """PSNR and the share of distinct codes."""
     ids = torch.cat([model.encode(part["video"]) for part in chunks(batch)])
     frames = torch.cat([model.decode(ids[i : i + _CHUNK]).video for i in range(0, len(ids), _CHUNK)])
-    return {"psnr": psnr(frames, batch["video"]), "distinct_codes": distinct(ids)}
+    return {"psnr": video_psnr(frames, batch["video"]), "distinct_codes": distinct(ids)}
 
 
 def validate_motion(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
@@ -46,17 +47,16 @@ def validate_motion(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> d
         pieces.append((ids, decoded.video, decoded.flow, picture.float(), depth))
     ids, video, flow, picture, depth = (torch.cat(values) for values in zip(*pieces, strict=True))
     truth, visible = batch["video"], batch["visibility"]
-    hidden = (1 - visible).transpose(1, 2)
     error = flow.float() - batch["flow"]
     change, true_change = temporal_change(error).square(), temporal_change(batch["flow"]).square()
     true_depth = batch["log_inverse_depth"][:, 0]
     return {
-        "psnr": psnr(video[:, :, 1:], truth[:, :, 1:]),
-        "psnr_hidden": masked_psnr(video[:, :, 1:], truth[:, :, 1:], hidden),
+        "psnr": video_psnr(video, truth),
+        "psnr_hidden": video_psnr(video, truth, visible[:, :, 0] == 0),
         "flow_error_px": float(mean_over(error.norm(dim=2, keepdim=True), visible)) * truth.shape[-1],
-        "flow_change_ratio": float(mean_over(change, visible) / mean_over(true_change, visible)),
+        "flow_change_error_ratio": float(mean_over(change, visible) / mean_over(true_change, visible)),
         "flow_mse_ratio": flow_mse_ratio(video, truth),
-        "picture_psnr": psnr(picture[:, :, None], truth[:, :, :1]),
+        "picture_psnr": picture_psnr(picture, truth[:, :, 0]),
         "depth_l1": float((depth[:, 0] - true_depth).abs().mean()),
         "depth_l1_constant": float((true_depth - true_depth.median()).abs().mean()),
         "distinct_codes": distinct(ids[:, 1:]),
@@ -79,16 +79,17 @@ def flow_mse_ratio(video: Tensor, truth: Tensor) -> float:
     return error / power
 
 
-def psnr(video: Tensor, truth: Tensor) -> float:
-    """Mean over clips of the PSNR in dB."""
-    error = ((video.float().clamp(-1, 1) - truth) / 2).square().flatten(1).mean(1)
+def video_psnr(video: Tensor, truth: Tensor, mask: Tensor | None = None) -> float:
+    """Mean over clips of the PSNR of frames 1.. in dB, as `camvig eval` reports it; `mask [B, T-1, H, W]` bool."""
+    masks = [None] * len(video) if mask is None else mask.numpy()
+    clips = zip(to_uint8(video).numpy(), to_uint8(truth).numpy(), masks, strict=True)
+    return mean_psnr(psnr(*clip) for clip in clips).mean
+
+
+def picture_psnr(pictures: Tensor, truth: Tensor) -> float:
+    """Mean over pictures `[B, 3, H, W]` in [-1, 1] of the PSNR in dB."""
+    error = ((pictures.clamp(-1, 1) - truth) / 2).square().flatten(1).mean(1)
     return float(-10 * error.clamp(min=1e-10).log10().mean())
-
-
-def masked_psnr(video: Tensor, truth: Tensor, mask: Tensor) -> float:
-    """PSNR over the pixels of a mask `[B, 1, T, H, W]`, all clips together."""
-    error = ((video.float().clamp(-1, 1) - truth) / 2).square().mean(1, keepdim=True)
-    return float(-10 * ((error * mask).sum() / mask.sum()).log10())
 
 
 def distinct(ids: Tensor) -> float:

@@ -67,6 +67,24 @@ def test_killed_run_resumes_exactly(tmp_path):
     assert (tmp_path / "killed/curves.png").stat().st_size > 1000
 
 
+def test_init_from_starts_from_the_weights_of_another_run(tmp_path):
+    make_trainer(arguments_for(tmp_path / "first")).train()
+    folder = str(tmp_path / "first/model")
+    second = make_trainer(arguments_for(tmp_path / "second", init_from=folder))
+    start, expected = second.model.state_dict(), weights(tmp_path / "first")
+    assert all(torch.equal(start[name], expected[name]) for name in expected)
+    second.train()
+    assert any(not torch.equal(weights(tmp_path / "second")[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("change, problem", [({"hidden_sizes": [8, 64]}, "size mismatch"), (None, "No such file")])
+def test_init_from_refuses_weights_that_do_not_fit(tmp_path, change, problem):
+    if change:
+        CamViGVisualTokenizer(CamViGVisualTokenizerConfig(**{**CONFIG.to_dict(), **change})).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=f"expected weights of CamViGVisualTokenizer in .* {problem}"):
+        make_trainer(arguments_for(tmp_path / "run", init_from=str(tmp_path)))
+
+
 def test_training_lowers_the_loss(tmp_path):
     same = batch_at(0, 0, 1)
     trainer = make_trainer(arguments_for(tmp_path, steps=40, validate_every=1000, save_every=1000))

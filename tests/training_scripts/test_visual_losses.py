@@ -47,14 +47,14 @@ def losses_of(batch, progress=0.0, **changes):
 
 def test_a_perfect_output_has_no_loss():
     losses = losses_of(motion_batch())
-    assert set(losses) > {"pixels", "hidden", "moved", "flow", "flow_temporal", "weight", "picture", "depth"}
+    assert set(losses) > {"pixels", "log_mse", "hidden", "moved", "flow", "flow_temporal", "weight", "picture", "depth"}
     assert {name: loss.item() for name, loss in losses.items()} == {name: 0.0 for name in losses}
 
 
 @pytest.mark.parametrize(
     "name, of",
     [
-        ("reconstruction", {"pixels", "temporal", "hidden"}),
+        ("reconstruction", {"pixels", "log_mse", "temporal", "hidden"}),
         ("moved", {"moved"}),
         ("flow", {"flow", "flow_temporal"}),
         ("weight_logit", {"weight"}),
