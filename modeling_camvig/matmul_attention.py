@@ -1,9 +1,8 @@
 """A third attention beside transformers' own "sdpa" and "eager": two plain matrix products, for training on CPUs.
 
-`attn_implementation=MATMUL_ATTENTION` (or `model.set_attn_implementation(...)`) turns it on. On a CPU with bfloat16 it
-takes about half the time of "sdpa", forward and backward (our measurement), because it stays in the dtype of its inputs
-and because the prefix, which sees only itself, never meets the video's keys. The numbers are those of the other two, up
-to rounding.
+`attn_implementation=MATMUL_ATTENTION` (or `model.set_attn_implementation(...)`) turns it on. It stays in the dtype of its
+inputs, and the prefix, which sees only itself, never meets the video's keys. Whether it is quicker than "sdpa" depends on
+the machine: `benchmarks/transformer_step.py` tells. The numbers are those of the other two, up to rounding.
 """
 
 from __future__ import annotations
