@@ -44,6 +44,8 @@ class VisualDataArguments:
     """Frames a clip, besides its first, that the picture autoencoder learns from."""
     flow_weight: list[float] = field(default_factory=lambda: [16.0, 6.0])
     """What the flow's error counts at the first and at the last step (kind "motion")."""
+    hidden_weight: float = 0.3
+    """What the error of the pixels counts that frame 0 does not show (kind "motion")."""
     num_processes: int = 2
     """Processes that render."""
 
@@ -67,7 +69,7 @@ def main():
     with PartialState().main_process_first():  # the others find everything rendered
         cache = prepare_cache(data, config.image_size)
     held_out = validation_batch("validation", data.validation_clips, config.image_size)
-    motion = config.kind == "motion"
+    motion = partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight)
 
     def batch_at(step: int, process: int, processes: int):
         seed = (arguments.seed, step * processes + process)
@@ -77,8 +79,8 @@ def main():
         CamViGVisualTokenizer(config),
         MUON_PATTERN,
         batch_at,
-        partial(motion_losses, flow_weight=data.flow_weight) if motion else plain_losses,
-        partial(validate_motion if motion else validate_plain, batch=held_out),
+        motion if config.kind == "motion" else plain_losses,
+        partial(validate_motion if config.kind == "motion" else validate_plain, batch=held_out),
         arguments,
     ).train()
 

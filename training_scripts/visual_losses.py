@@ -22,7 +22,11 @@ def plain_losses(model, batch: dict[str, Tensor], progress: float) -> dict[str, 
 
 
 def motion_losses(
-    model, batch: dict[str, Tensor], progress: float, flow_weight: Sequence[float] = (16.0, 6.0)
+    model,
+    batch: dict[str, Tensor],
+    progress: float,
+    flow_weight: Sequence[float] = (16.0, 6.0),
+    hidden_weight: float = 0.3,
 ) -> dict[str, Tensor]:
     """All losses of a tokenizer of kind "motion"; flow counts from `flow_weight[0]` to `[1]` as training goes on."""
     video, visible = batch["video"], batch["visibility"]
@@ -35,7 +39,7 @@ def motion_losses(
         "pixels": pixel_loss(error),
         "log_mse": log_mse(error),
         "temporal": temporal_change(error).abs().mean(),
-        "hidden": mean_over(error.abs(), 1 - visible),
+        "hidden": mean_over(error.abs() + 2 * error.square(), 1 - visible),
         "moved": mean_over((output["moved"] - target).abs(), visible),
         "flow": mean_over(flow_error.abs() + 3 * flow_error.square(), defined),
         "flow_temporal": _flow_temporal(flow_error, defined),
@@ -44,7 +48,7 @@ def motion_losses(
         "depth": _depth_loss(output["log_inverse_depth"], batch),
     }
     flow = (1 - progress) * flow_weight[0] + progress * flow_weight[1]
-    total = losses["pixels"] + 1.5 * losses["temporal"] + 0.3 * losses["hidden"] + 0.5 * losses["moved"]
+    total = losses["pixels"] + 1.5 * losses["temporal"] + hidden_weight * losses["hidden"] + 0.5 * losses["moved"]
     total = total + 0.03 * losses["log_mse"] + flow * losses["flow"] + 3 * flow * losses["flow_temporal"]
     total = total + 0.1 * losses["weight"]
     total = total + losses["picture"] + losses["depth"] + output["auxiliary_loss"]

@@ -39,10 +39,10 @@ def perfect_output(batch):
     }
 
 
-def losses_of(batch, progress=0.0, **changes):
+def losses_of(batch, progress=0.0, hidden_weight=0.3, **changes):
     """The losses of an output that is perfect but for the changes."""
     output = perfect_output(batch) | changes
-    return motion_losses(lambda video, **inputs: output, batch, progress)
+    return motion_losses(lambda video, **inputs: output, batch, progress, hidden_weight=hidden_weight)
 
 
 def test_a_perfect_output_has_no_loss():
@@ -76,7 +76,10 @@ def test_hidden_and_moved_pixels_count_apart():
     assert losses_of(batch, moved=frames + (1 - visible))["moved"] == 0
     assert losses_of(batch, moved=frames + visible)["moved"].item() == pytest.approx(1)
     assert losses_of(batch, reconstruction=frames + visible)["hidden"] == 0
-    assert losses_of(batch, reconstruction=frames + (1 - visible))["hidden"].item() == pytest.approx(1)
+    wrong = losses_of(batch, reconstruction=frames + (1 - visible))
+    assert wrong["hidden"].item() == pytest.approx(1 + 2)  # L1 and twice L2
+    more = losses_of(batch, hidden_weight=0.5, reconstruction=frames + (1 - visible))
+    assert (more["loss"] - wrong["loss"]).item() == pytest.approx(0.2 * 3, rel=1e-4)
 
 
 def test_flow_counts_less_and_less_and_only_where_it_is_defined():
