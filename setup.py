@@ -10,6 +10,7 @@ from setuptools import setup
 
 FOLDERS = (
     "camera_paths",
+    "camera_paths/formats",
     "modeling_camvig",
     "metrics",
     "dataset_builders",
@@ -17,6 +18,7 @@ FOLDERS = (
     "training_scripts",
     "checkpoints",
 )
+PACKAGES = {"camvig": "camvig", **{f"camvig.{folder.replace('/', '.')}": folder for folder in FOLDERS}}
 
 setup(
     name="camvig",
@@ -26,8 +28,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=["camvig", *(f"camvig.{folder}" for folder in FOLDERS)],
-    package_dir={"camvig": "camvig", **{f"camvig.{folder}": folder for folder in FOLDERS}},
+    packages=list(PACKAGES),
+    package_dir=PACKAGES,
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
@@ -54,7 +56,8 @@ setup(
         "typer>=0.29",
     ],
     extras_require={
-        "test": ["hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
+        "formats": ["pycolmap>=4.2"],
+        "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },
     entry_points={"console_scripts": ["camvig=camvig.cli:main"]},

@@ -8,8 +8,10 @@ read-only. A path never changes: each method returns a new one.
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,11 +19,13 @@ from numpy.typing import ArrayLike
 from . import intrinsics as lens
 from . import rigid_motion
 from .arrays import is_positive_number, read_only_array
-from .description import MotionExtent, describe_path, motion_extent
+from .description import SMALLEST_TRANSLATION, MotionExtent, describe_path, motion_extent
 from .units import Unit, agreed_depth, check_unit, conversion_factor
 
 if TYPE_CHECKING:
-    from .easing import MoveTiming
+    from .easing import Easing, MoveTiming
+    from .formats.path_format import SaidOfFile
+    from .keyframes import Keyframe
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,8 +170,15 @@ class CameraPath:
         if self.fps != other.fps:
             raise ValueError(f"expected two paths of one fps, got {self.fps:g} and {other.fps:g}: use resample")
 
-    def resample(self, num_frames: int, fps: float | None = None) -> CameraPath:
+    def resample(
+        self, num_frames: int, fps: float | None = None, by: Literal["time", "arc-length"] = "time"
+    ) -> CameraPath:
         """The same move in another number of frames; the first and the last frame stay exactly as they are.
+
+        By "time", frames are taken at equal steps of time. By "arc-length", the camera travels the same distance between
+        any two frames, measured along its path; turning and zooming do not count as travel, so what happens while the
+        camera stands still falls between two frames. `ValueError` where it hardly moves at all: under 0.005 of the
+        first frame's median depth, or 0.005 metres where that is unknown.
 
         Rotations are slerped; translations, the principal point and the logarithm of the focal length follow straight
         lines. Without `fps` the move lasts as long as before, so the fps changes; with it, the move is sped up or
@@ -175,12 +186,18 @@ class CameraPath:
         """
         if num_frames < 1:
             raise ValueError(f"expected to resample to at least 1 frame, got {num_frames}")
+        if by not in ("time", "arc-length"):
+            raise ValueError(f'expected to resample by "time" or "arc-length", got {by!r}')
         if fps is None:
             both_move = num_frames > 1 and self.num_frames > 1
             fps = self.fps * (num_frames - 1) / (self.num_frames - 1) if both_move else self.fps
-        if num_frames == self.num_frames:
+        if by == "arc-length":
+            least_distance = SMALLEST_TRANSLATION * (self.scene_median_depth or 1.0)
+            times = rigid_motion.equal_distance_times(self.camera_to_world, num_frames, least_distance)
+        elif num_frames == self.num_frames:
             return replace(self, fps=fps)
-        times = np.linspace(0, self.num_frames - 1, num_frames)
+        else:
+            times = np.linspace(0, self.num_frames - 1, num_frames)
         poses = rigid_motion.interpolate(self.camera_to_world, times)
         intrinsics = lens.interpolate(self.intrinsics, times)
         for end in (-1, 0):  # 0 comes last: a single frame is the first one
@@ -252,17 +269,35 @@ class CameraPath:
         return parse_film_grammar(text, num_frames=num_frames, fps=fps)
 
     @classmethod
-    def from_file(cls, file: str | os.PathLike[str]) -> CameraPath:
-        """Read a JSON file written by `to_file`."""
-        from .path_file import read_path
+    def from_file(
+        cls, file: str | os.PathLike[str], format_name: str | None = None, **said: Unpack[SaidOfFile]
+    ) -> CameraPath:
+        """Read a path in camvig's own or another tool's format (`camvig.camera_paths.formats.FORMATS`).
 
-        return read_path(file)
+        The format is recognised where `format_name` is not given. `said` is what the file does not say by itself: `axes`,
+        `pose`, `unit`, `median_depth`, `fps`, `picture_size`, `camera`. What had to be assumed is a `UserWarning` each;
+        `ValueError` names the file, the line, what was expected, and what settles it.
+        """
+        from .formats import PathOptions, read_path_file
 
-    def to_file(self, file: str | os.PathLike[str]) -> None:
-        """Write the path as a JSON file that `from_file` reads back exactly."""
-        from .path_file import write_path
+        path, notes = read_path_file(file, format_name, PathOptions(**said))
+        for note in notes:
+            warnings.warn(f"{os.fspath(file)}: {note}", stacklevel=2)
+        return path
 
-        write_path(self, file)
+    def to_file(
+        self, file: str | os.PathLike[str], format_name: str = "camvig", picture_size: tuple[float, float] | None = None
+    ) -> None:
+        """Write the path, whole or not at all, every pose of it; "camvig" is JSON that `from_file` reads back exactly.
+
+        What another tool's format cannot carry is a `UserWarning`. `picture_size` is the width and height for formats
+        that have the lens in pixels (1280 along the longer side otherwise).
+        """
+        from .formats import PathOptions, write_path_file
+
+        lost = write_path_file(self, file, format_name, PathOptions(picture_size=picture_size))
+        if lost:
+            warnings.warn(f"{os.fspath(file)}: {format_name} cannot hold {'; '.join(lost)}", stacklevel=2)
 
     @classmethod
     def dolly(cls, amount: float, **timing: Unpack[MoveTiming]) -> CameraPath:
@@ -303,6 +338,37 @@ class CameraPath:
     def orbit(cls, degrees: float, radius: float = 1.0, **timing: Unpack[MoveTiming]) -> CameraPath:
         """Go around the point `radius` scene depths ahead, to the right (+) or to the left (-), looking at it."""
         return _moves().orbit(degrees, radius, **timing)
+
+    @classmethod
+    def dolly_zoom(cls, amount: float, distance: float = 1.0, **timing: Unpack[MoveTiming]) -> CameraPath:
+        """Move forward (+) or back (-) in scene depths, the lens keeping the subject at `distance` the same size."""
+        return _moves().dolly_zoom(amount, distance, **timing)
+
+    @classmethod
+    def handheld(
+        cls, amount: float = 0.01, degrees: float | None = None, seed: int = 0, num_frames: int = 17, fps: float = 8.0
+    ) -> CameraPath:
+        """Shake like a camera in a steady hand, by at most `amount` scene depths and `degrees` (default: 50 x amount)."""
+        return _moves().handheld(amount, degrees, seed, num_frames, fps)
+
+    @classmethod
+    def from_keyframes(
+        cls,
+        keyframes: Sequence[Keyframe],
+        num_frames: int = 17,
+        fps: float = 8.0,
+        easing: Easing = "linear",
+        unit: Unit = "scene_depth",
+        scene_median_depth: float | None = None,
+    ) -> CameraPath:
+        """Go smoothly through (time, pose) or (time, pose, intrinsics) keyframes; see `keyframes.py`.
+
+        Times are shares of the clip, from 0 to 1, or frame numbers, from 0 to `num_frames` - 1. A pose is a 4x4 matrix in
+        OpenCV camera-to-world, or a path, of which the last frame is taken.
+        """
+        from .keyframes import path_through
+
+        return path_through(keyframes, num_frames, fps, easing, unit, scene_median_depth)
 
     @classmethod
     def static(cls, num_frames: int = 17, fps: float = 8.0) -> CameraPath:

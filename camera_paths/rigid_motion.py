@@ -75,6 +75,22 @@ def interpolate(poses: np.ndarray, times: np.ndarray) -> np.ndarray:
     return pose_matrices(rotations, translations)
 
 
+def equal_distance_times(poses: np.ndarray, count: int, least_distance: float) -> np.ndarray:
+    """Fractional frame numbers [count], from the first frame to the last, between which equal distances are travelled.
+
+    Distance is that of the straight lines from pose to pose [T, 4, 4]; rotation does not count. Of the frames that stand
+    at one place the last is taken. `ValueError` if the whole path is shorter than `least_distance`.
+    """
+    steps = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    if travelled[-1] < least_distance:
+        raise ValueError(
+            f"expected a path that travels at least {least_distance:g} to resample it by arc length, "
+            f'got one of length {travelled[-1]:g}: resample with by="time"'
+        )
+    return np.interp(np.linspace(0.0, travelled[-1], count), travelled, np.arange(len(poses)))
+
+
 def rotations_from_yaw_pitch_roll(degrees: np.ndarray) -> np.ndarray:
     """Rotations [T, 3, 3] from yaw, pitch and roll [T, 3] in degrees."""
     return Rotation.from_euler(EULER_ORDER, degrees, degrees=True).as_matrix()

@@ -301,7 +301,7 @@ def test_motion_extent_is_the_farthest_of_any_frame():
         (CameraPath.from_text("dolly in 30%, pan right 10deg"), "moves 0.30 scene depths forward, pans 10.0° right"),
         (CameraPath.from_text("truck left, pedestal down"), "moves 0.20 scene depths left and 0.10 down"),
         (CameraPath.from_text("dolly out, tilt up, roll left"), "moves 0.20 scene depths back, tilts 10.0° up, rolls"),
-        (CameraPath.dolly(1).to_unit("metre", 3.0), "moves 3.00 metres forward; 17"),
+        (CameraPath.dolly(1).to_unit("metre", 3.0), "moves 3.00 m forward; 17"),
         (CameraPath.zoom(0.5), "zooms out 2.00x; 17 frames, 2.1 s"),
         (CameraPath.static(1), "does not move; 1 frame, 0.1 s"),
         (CameraPath.pan(10).compose(CameraPath.pan(-10)), "goes as far as 10.0° and returns; 33 frames, 4.1 s"),

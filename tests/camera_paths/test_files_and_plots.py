@@ -6,6 +6,9 @@ from PIL import Image
 
 from camvig.camera_paths import CameraPath
 from camvig.camera_paths.atomic_file import write_then_rename
+from camvig.camera_paths.formats import read_path_file, registry, write_path_file
+from camvig.camera_paths.formats.camvig_json import FORMAT
+from camvig.camera_paths.formats.path_format import PathOptions
 from camvig.camera_paths.moves import in_parallel
 from camvig.camera_paths.plots import plot_path, render_path_picture
 
@@ -18,6 +21,11 @@ PATHS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
+
+
 @pytest.mark.parametrize("name", PATHS)
 def test_a_file_gives_back_exactly_the_path(name, tmp_path):
     PATHS[name].to_file(tmp_path / "path.json")
@@ -28,21 +36,37 @@ def test_a_file_gives_back_exactly_the_path(name, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "path.json: Expecting value"),
-        ("[1, 2]", 'path.json: expected a camera path with "format": "camvig camera path 1", got \'list\''),
-        ('{"format": "other"}', "got 'other'"),
-        ('{"format": "camvig camera path 1", "fps": 8, "unit": "metre"}', "with camera_to_world, intrinsics, got none"),
+        ("not json", ", line 1: expected JSON, got Expecting value; is the file cut off?"),
+        ("[1, 2]", ': expected a camera path with "format": "camvig camera path 1", got \'list\''),
+        (
+            '{"format": "camvig camera path 2"}',
+            ': expected a camera path with "format": "camvig camera path 1", got \'camvig camera path 2\'',
+        ),
+        (
+            '{"format": "camvig camera path 1", "fps": 8, "unit": "metre"}',
+            ": expected a camera path with camera_to_world, intrinsics, got none",
+        ),
         (
             '{"format": "camvig camera path 1", "fps": "8", "unit": "metre", "intrinsics": [[1, 1, 0.5, 0.5]], '
             '"camera_to_world": [[[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]]}',
-            "path.json: expected fps to be a positive number, got '8'",
+            ": expected fps to be a positive number, got '8'",
         ),
     ],
 )
 def test_a_file_that_is_no_path_is_refused_by_name(content, message, tmp_path):
     (tmp_path / "path.json").write_text(content)
-    with pytest.raises(ValueError, match=message):
-        CameraPath.from_file(tmp_path / "path.json")
+    with pytest.raises(ValueError) as error:
+        read_path_file(tmp_path / "path.json", "camvig")
+    assert str(error.value) == f"{tmp_path / 'path.json'}{message}"
+
+
+def test_a_file_is_recognised_and_loses_nothing(tmp_path):
+    path = PATHS["metres"].resample(17, fps=30)
+    assert write_path_file(path, tmp_path / "path.json", "camvig") == []
+    again = read_path_file(tmp_path / "path.json")
+    assert (again.path, again.notes) == (path, [])
+    with pytest.raises(ValueError, match="expected no --unit scene_depth: files of this format are metre"):
+        read_path_file(tmp_path / "path.json", options=PathOptions(unit="scene_depth"))
 
 
 def test_an_error_leaves_no_half_written_file(tmp_path):

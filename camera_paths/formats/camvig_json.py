@@ -6,16 +6,13 @@ The format states its conventions by name, so that a file found alone can be und
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .atomic_file import write_then_rename
+from ..camera_path import CameraPath
+from .path_format import ALL_PARTS, PathFormat, PathOptions, PathSource, RawPath
 
-if TYPE_CHECKING:
-    from .camera_path import CameraPath
-
-FORMAT = "camvig camera path 1"
+FAMILY = "camvig camera path"
+VERSION = f"{FAMILY} 1"
 CONVENTIONS = "OpenCV axes (x right, y down, z forward); intrinsics fx, fy, cx, cy normalised by width and height"
 REQUIRED_FIELDS = {"camera_to_world", "intrinsics", "fps", "unit"}
 
@@ -23,7 +20,7 @@ REQUIRED_FIELDS = {"camera_to_world", "intrinsics", "fps", "unit"}
 def path_to_dict(path: CameraPath) -> dict:
     """The path as plain numbers, lists and strings; `path_from_dict` gives the same path back."""
     return {
-        "format": FORMAT,
+        "format": VERSION,
         "conventions": CONVENTIONS,
         "fps": path.fps,
         "unit": path.unit,
@@ -35,11 +32,9 @@ def path_to_dict(path: CameraPath) -> dict:
 
 def path_from_dict(fields: dict) -> CameraPath:
     """Build a path from what `path_to_dict` gives; `ValueError` says what is missing or does not fit."""
-    from .camera_path import CameraPath
-
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+    if not isinstance(fields, dict) or fields.get("format") != VERSION:
         found = fields.get("format") if isinstance(fields, dict) else type(fields).__name__
-        raise ValueError(f'expected a camera path with "format": "{FORMAT}", got {found!r}')
+        raise ValueError(f'expected a camera path with "format": "{VERSION}", got {found!r}')
     missing = sorted(REQUIRED_FIELDS - fields.keys())
     if missing:
         raise ValueError(f"expected a camera path with {', '.join(missing)}, got none")
@@ -52,15 +47,40 @@ def path_from_dict(fields: dict) -> CameraPath:
     )
 
 
-def write_path(path: CameraPath, file: str | os.PathLike[str]) -> None:
-    """Write a path as JSON, whole or not at all."""
-    with write_then_rename(file) as temporary:
-        temporary.write_text(json.dumps(path_to_dict(path), indent=1) + "\n", encoding="utf-8")
+def recognise(source: PathSource) -> bool:
+    """An object that names this format, in whichever version."""
+    content = source.json_or_none
+    return isinstance(content, dict) and str(content.get("format")).startswith(FAMILY)
 
 
-def read_path(file: str | os.PathLike[str]) -> CameraPath:
-    """Read a path; `ValueError` names the file and what is wrong with it."""
+def read(source: PathSource, options: PathOptions) -> RawPath:
+    fields = source.json
     try:
-        return path_from_dict(json.loads(Path(file).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:  # JSON and text decoding errors are ValueErrors
-        raise ValueError(f"expected a camera path file, got {os.fspath(file)}: {error}") from error
+        path = path_from_dict(fields)
+    except (ValueError, TypeError) as error:
+        raise source.error(str(error)) from None
+    return RawPath(
+        path.camera_to_world,
+        "opencv",
+        "camera-to-world",
+        path.intrinsics,
+        path.fps,
+        path.unit,
+        path.scene_median_depth,
+    )
+
+
+def write(path: CameraPath, file: Path, options: PathOptions) -> None:
+    file.write_text(json.dumps(path_to_dict(path), indent=1) + "\n", encoding="utf-8")
+
+
+FORMAT = PathFormat(
+    name="camvig",
+    title="camvig camera path",
+    suffixes=(".json",),
+    carries=ALL_PARTS,
+    recognise=recognise,
+    read=read,
+    write=write,
+    remarks="says all of its conventions and its unit by name; every number exact",
+)
