@@ -4,6 +4,6 @@ The ground floor of camvig: it needs numpy and scipy only (matplotlib is importe
 """
 
 from .camera_path import CameraPath
-from .description import MotionExtent
+from .description import MotionExtent, PathReport, path_report, report_lines
 
-__all__ = ["CameraPath", "MotionExtent"]
+__all__ = ["CameraPath", "MotionExtent", "PathReport", "path_report", "report_lines"]

@@ -1,6 +1,7 @@
 """Easing: how the progress of a move, from 0 to 1, is spread over its frames. Our choice of curves.
 
-Every curve starts at exactly 0, ends at exactly 1 and never goes back.
+Every curve starts at exactly 0, ends at exactly 1 and never goes back. MultiCamVideo's exponential easing,
+(1 - exp(-a t)) / (1 - exp(-a)), is not among them: at a = 2 it is within 4% of ease-out, at a = -2 of ease-in.
 """
 
 from __future__ import annotations

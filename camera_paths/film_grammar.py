@@ -2,11 +2,16 @@
 
     text   = shot { "then" shot }                       one shot after another
     shot   = move { "," move } [ "for" seconds "s" ]    the moves of a shot run at once ("and" does as well as ",")
-    move   = name direction [ amount ] [ easing ]       or "static", or "hold"
+    move   = name direction [ amount ] [ easing ]       or "handheld" [ amount ], or "static", or "hold"
     amount = 30% | 10deg | 1.5x                         always with its unit; `MOVES` has the unit and default of each
 
 The shots share the frames of the clip equally, except those that say "for 1s"; what no shot claims is held still at the
 end. Upper and lower case are the same. The words are the film-maker's; the grammar and its defaults are our choice.
+"dolly-zoom in" moves in while the lens zooms out; "handheld 1%" strays by up to 1% of the scene depth and turns by up to
+half a degree, "handheld 1% 2deg" says both.
+
+A text may also be in another project's words, "motionctrl: pan left 20%" (see `other_names.py`), or in the notation of
+games, "w-3,right-1" (see `game_notation.py`); `explain_words` says what such a text means here.
 """
 
 from __future__ import annotations
@@ -18,9 +23,10 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from . import moves
+from . import moves, other_names
 from .camera_path import CameraPath
 from .easing import EASINGS
+from .game_notation import DIALECTS, is_game_notation, parse_game_notation, what_keys_mean
 
 UNIT_SPELLINGS = {"%": "%", "deg": "deg", "degree": "deg", "degrees": "deg", "°": "deg", "x": "x"}
 AMOUNT = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([^\d\s]*)")
@@ -58,8 +64,11 @@ MOVES = {
     "roll": MoveWords(moves.roll, LEFT_RIGHT, DEGREES, "10deg"),
     "zoom": MoveWords(_zoom_by_share, IN_OUT, {"%": 0.01, "x": 1.0}, "1.25x"),
     "orbit": MoveWords(moves.orbit, LEFT_RIGHT, DEGREES, "20deg"),
+    "dolly-zoom": MoveWords(moves.dolly_zoom, ALONG, PERCENT, "20%"),
 }
+HANDHELD = "handheld"
 STILL = ("static", "hold")
+KNOWN = (*MOVES, HANDHELD, *STILL)
 
 
 @dataclass(frozen=True)
@@ -71,16 +80,34 @@ class _Shot:
 
 
 def parse_film_grammar(text: str, num_frames: int = 17, fps: float = 8.0) -> CameraPath:
-    """Read film grammar as a path of `num_frames` frames in scene depths. `ValueError` says what to write instead."""
+    """Read a text as a path of `num_frames` frames in scene depths. `ValueError` says what to write instead."""
     if not isinstance(text, str) or not text.strip():
         raise ValueError('expected a camera move such as "dolly in 30%, pan right 10deg", got an empty text')
     if num_frames < 2:
         raise ValueError(f"expected at least 2 frames for a camera move, got {num_frames}")
-    shots = [_read_shot(shot) for shot in re.split(r"(?:,\s*)?\bthen\b", text.strip().lower())]
+    project, text = other_names.split_project(text)
+    if project in DIALECTS or (project is None and is_game_notation(text)):
+        return parse_game_notation(text, num_frames, fps, project)
+    shots = _read_shots(text)
     lengths = _shot_lengths([shot.seconds for shot in shots], num_frames, fps)
-    paths = [_shot_path(shot, length + 1, fps) for shot, length in zip(shots, lengths, strict=True)]
+    paths = [_shot_path(shot, length + 1, fps, project) for shot, length in zip(shots, lengths, strict=True)]
     held = num_frames - 1 - sum(lengths)
     return moves.in_sequence(*paths, moves.static(held + 1, fps))
+
+
+def explain_words(text: str) -> list[str]:
+    """What the words of another project or of a game mean here, a sentence each; nothing for film grammar itself."""
+    project, text = other_names.split_project(text)
+    if project in DIALECTS or (project is None and is_game_notation(text)):
+        return [what_keys_mean(text, project)]
+    if project is None:
+        return []
+    phrases = [phrase for shot in _read_shots(text) for phrase in shot.phrases if phrase not in STILL]
+    return list(dict.fromkeys(other_names.what_name_means(project, phrase) for phrase in phrases))
+
+
+def _read_shots(text: str) -> list[_Shot]:
+    return [_read_shot(shot) for shot in re.split(r"(?:,\s*)?\bthen\b", text.strip().lower())]
 
 
 def _read_shot(text: str) -> _Shot:
@@ -110,17 +137,42 @@ def _shot_lengths(seconds: list[float | None], num_frames: int, fps: float) -> l
     return lengths
 
 
-def _shot_path(shot: _Shot, num_frames: int, fps: float) -> CameraPath:
-    return moves.in_parallel(*(_read_move(phrase, num_frames, fps) for phrase in shot.phrases))
+def _shot_path(shot: _Shot, num_frames: int, fps: float, project: str | None) -> CameraPath:
+    if project is None:
+        return moves.in_parallel(*(_read_move(phrase, num_frames, fps) for phrase in shot.phrases))
+    return moves.in_parallel(*(_read_other_name(project, phrase, num_frames, fps) for phrase in shot.phrases))
+
+
+def _read_other_name(project: str, phrase: str, num_frames: int, fps: float) -> CameraPath:
+    """Read one move in another project's words, such as MotionCtrl's "pan left 20%"."""
+    if phrase in STILL:
+        return moves.static(num_frames, fps)
+    name, words = other_names.find_name(project, phrase)
+    meaning = other_names.PROJECTS[project].names[name]
+    amount = [word for word in words if word not in EASINGS]
+    try:
+        if amount and len(meaning.moves) != 1:
+            raise ValueError(f'expected no amount after "{name}", which is no single move here, got "{phrase}"')
+        if meaning.curve is not None:
+            return other_names.curve_path(meaning, num_frames, fps, easing=" ".join(words) or "linear")
+        if amount:
+            direction_of_move = meaning.moves[0].split()[:2]
+            return _read_move(" ".join([*direction_of_move, *words]), num_frames, fps)
+        return moves.in_parallel(*(_read_move(" ".join([move, *words]), num_frames, fps) for move in meaning.moves))
+    except ValueError as error:
+        raise ValueError(f"{error}; {other_names.what_name_means(project, name)}") from None
 
 
 def _read_move(phrase: str, num_frames: int, fps: float) -> CameraPath:
     """Read one move, such as "pan right 10 deg ease-in-out"."""
-    name, *words = re.sub(r"(\d)\s+(%|°|deg|x\b)", r"\1\2", phrase).split() or [""]
+    spelling = re.sub(r"^dolly\s+zoom\b", "dolly-zoom", phrase)
+    name, *words = re.sub(r"(\d)\s+(%|°|deg|x\b)", r"\1\2", spelling).split() or [""]
     if name in STILL:
         if words:
             raise ValueError(f'expected nothing after "{name}" but "for ... s", got "{phrase}"')
         return moves.static(num_frames, fps)
+    if name == HANDHELD:
+        return moves.handheld(*_read_shake(words, phrase), num_frames=num_frames, fps=fps)
     if name not in MOVES:
         raise ValueError(_unknown_move(name, phrase))
     move = MOVES[name]
@@ -132,11 +184,10 @@ def _read_move(phrase: str, num_frames: int, fps: float) -> CameraPath:
 
 
 def _unknown_move(name: str, phrase: str) -> str:
-    known = [*MOVES, *STILL]
-    similar = get_close_matches(name, known, n=1)
+    similar = get_close_matches(name, KNOWN, n=1)
     suggestion = f'; did you mean "{similar[0]}"?' if similar else ""
     found = f'"{name}" in "{phrase}"' if name else "nothing between two separators, or at an end of the text"
-    return f"expected a camera move ({', '.join(known)}), got {found}{suggestion}"
+    return f"expected a camera move ({', '.join(KNOWN)}), got {found}{suggestion}"
 
 
 def _read_amount_and_easing(name: str, direction: str, words: list[str], phrase: str) -> tuple[float, str]:
@@ -146,7 +197,7 @@ def _read_amount_and_easing(name: str, direction: str, words: list[str], phrase:
     unread = [word for word in words if word not in amounts and word not in easings]
     if unread or len(amounts) > 1 or len(easings) > 1:
         extra = (unread or amounts[1:] or easings[1:])[0]
-        hint = ': put "," or "then" between two moves' if extra in MOVES or extra in STILL else ""
+        hint = ': put "," or "then" between two moves' if extra in KNOWN else ""
         raise ValueError(
             f'expected one amount and one easing ({", ".join(EASINGS)}) after "{name} {direction}", '
             f'got "{extra}" in "{phrase}"{hint}'
@@ -158,16 +209,43 @@ def _read_amount_and_easing(name: str, direction: str, words: list[str], phrase:
 def _read_amount(name: str, direction: str, word: str) -> float:
     """Turn "30%" into 0.3, "10deg" into 10.0, and for zooms "20%" and "1.2x" into 0.2."""
     move = MOVES[name]
+    number, unit = _read_number(word, f"{name} {direction}", move.default, tuple(move.units))
+    if unit == "x" and number < 1:
+        raise ValueError(
+            f'expected a zoom of 1x or more, such as "{name} {direction} {move.default}", got "{word}": the direction '
+            "says in or out"
+        )
+    amount = number * move.units[unit] - (1.0 if unit == "x" else 0.0)
+    if amount == 0:
+        raise ValueError(f'expected a {name} of more than "{word}": to stay still, write "static"')
+    return amount
+
+
+def _read_shake(words: list[str], phrase: str) -> tuple[float, float | None]:
+    """What follows "handheld": how far it strays ("1%"), how far it turns ("0.5deg"), either or both."""
+    if not all(map(AMOUNT.fullmatch, words)):
+        raise ValueError(f'expected "{HANDHELD}", "{HANDHELD} 1%" or "{HANDHELD} 1% 0.5deg", got "{phrase}"')
+    amounts = {unit: number for number, unit in (_read_number(word, HANDHELD, "1%", ("%", "deg")) for word in words)}
+    if len(amounts) < len(words):
+        raise ValueError(f'expected one % and one deg after "{HANDHELD}", got "{phrase}"')
+    if 0 in amounts.values():
+        raise ValueError(f'expected a shake of more than nothing, got "{phrase}": to stay still, write "static"')
+    degrees = amounts.get("deg")
+    if degrees is not None and "%" not in amounts:
+        return degrees / moves.HANDHELD_DEGREES_PER_SCENE_DEPTH, degrees
+    return amounts.get("%", 1.0) / 100, degrees
+
+
+def _read_number(word: str, move: str, default: str, units: tuple[str, ...]) -> tuple[float, str]:
+    """Cut "30%" into 30.0 and "%", one of `units`; `move` and `default` are what error messages suggest."""
     sign, number, spelling = AMOUNT.fullmatch(word).groups()  # pyright: ignore[reportOptionalMemberAccess]
-    example = f'such as "{name} {direction} {move.default}"'
+    example = f'such as "{move} {default}"'
     if sign:
         raise ValueError(f'expected an amount without a sign, {example}, got "{word}": the direction says which way')
     if not spelling:
-        suggestions = " or ".join(f'"{name} {direction} {number}{unit}"' for unit in move.units)
+        suggestions = " or ".join(f'"{move} {number}{unit}"' for unit in units)
         raise ValueError(f'expected an amount with its unit, {suggestions}, got "{word}"')
     unit = UNIT_SPELLINGS.get(spelling)
-    if unit not in move.units:
-        raise ValueError(f'expected the amount of a {name} in {" or ".join(move.units)}, {example}, got "{word}"')
-    if unit == "x" and float(number) < 1:
-        raise ValueError(f'expected a zoom of 1x or more, {example}, got "{word}": the direction says in or out')
-    return float(number) * move.units[unit] - (1.0 if unit == "x" else 0.0)
+    if unit not in units:
+        raise ValueError(f'expected the amount of a {move.split()[0]} in {" or ".join(units)}, {example}, got "{word}"')
+    return float(number), unit

@@ -2,22 +2,28 @@
 
 Every move starts at the identity with the default lens (65 degrees along the longer side; `for_picture` fits it to a
 picture) and takes `num_frames` (17), `fps` (8) and `easing` ("linear"). Translations are in scene depths, angles in
-degrees, and "+" is forward, right, up or clockwise. The paper names no moves: these and their signs are the
-film-maker's, the amounts are our choice.
+degrees, and "+" is forward, right, up or clockwise. A move of nothing is refused: `static` says it. The paper names no
+moves: these and their signs are the film-maker's, the amounts are our choice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from typing import Unpack
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from . import intrinsics as lens
 from . import rigid_motion
 from .camera_path import CameraPath
 from .easing import MoveTiming, progress
+
+HANDHELD_DEGREES_PER_SCENE_DEPTH = 50.0  # a shake of 1% of the scene depth turns by half a degree
+SHAKE_HERTZ = np.array([0.3, 0.5, 0.8, 1.3, 2.1])  # a steady hand: slow sway, little tremor
+SHAKE_SHARES = np.array([1.0, 1.0, 0.65])  # of the angles: nobody leans the horizon as much as they pan and tilt
 
 
 def dolly(amount: float, **timing: Unpack[MoveTiming]) -> CameraPath:
@@ -71,6 +77,58 @@ def orbit(degrees: float, radius: float = 1.0, **timing: Unpack[MoveTiming]) -> 
     return replace(turn, camera_to_world=poses)
 
 
+def dolly_zoom(amount: float, distance: float = 1.0, **timing: Unpack[MoveTiming]) -> CameraPath:
+    """Dolly forward (+) or back (-) while the lens keeps what is `distance` scene depths ahead at the same size.
+
+    The focal length follows the distance that is left: on the way in the lens widens, on the way out it narrows.
+    """
+    if not (np.isfinite(distance) and distance > 0):
+        raise ValueError(f"expected a subject more than 0 scene depths ahead, got {distance}")
+    if amount >= distance:
+        raise ValueError(f"expected a dolly-zoom that ends before the subject, {distance:g} ahead, got {amount:g}")
+    path = _move(forward=amount, **timing)
+    intrinsics = path.intrinsics.copy()
+    intrinsics[:, :2] *= 1 - path.camera_to_world[:, 2, 3, None] / distance
+    return replace(path, intrinsics=intrinsics)
+
+
+def handheld(
+    amount: float = 0.01, degrees: float | None = None, seed: int = 0, num_frames: int = 17, fps: float = 8.0
+) -> CameraPath:
+    """Shake like a camera in a steady hand: slow, smooth, about the pose it starts from, the same for the same `seed`.
+
+    The camera strays at most `amount` scene depths and turns at most `degrees` (default: half a degree for each 1%
+    of the scene depth). The shake depends on time, not on frames: twice the fps shows the same one more finely.
+    There is no easing, because a shake has neither beginning nor end. Runs well in parallel with other moves.
+    """
+    degrees = HANDHELD_DEGREES_PER_SCENE_DEPTH * amount if degrees is None else degrees
+    if not (np.isfinite([amount, degrees]).all() and min(amount, degrees) >= 0 and max(amount, degrees) > 0):
+        raise ValueError(f"expected a shake above 0, such as 0.01 scene depths, got {amount} and {degrees} degrees")
+    if num_frames < 2:
+        raise ValueError(f"expected at least 2 frames for a move, got {num_frames}")
+    still = static(num_frames, fps)
+    seconds = (num_frames - 1) / fps
+    waves = _random_waves(np.random.default_rng(seed))
+    shake, whole_shake = waves(np.linspace(0, seconds, num_frames)), waves(np.linspace(0, seconds, 256))
+    for columns, size in ((slice(0, 3), amount), (slice(3, 6), np.radians(degrees))):
+        shake[:, columns] *= size / np.linalg.norm(whole_shake[:, columns], axis=1).max()
+    turns = Rotation.from_rotvec(shake[:, 3:]).as_matrix()
+    return replace(still, camera_to_world=rigid_motion.pose_matrices(turns, shake[:, :3]))
+
+
+def _random_waves(random: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of seconds [T] with smooth, low-pitched values [T, 6], all 0 at second 0."""
+    hertz = SHAKE_HERTZ[:, None] * random.uniform(0.85, 1.15, (len(SHAKE_HERTZ), 6))
+    phases = random.uniform(0, 2 * np.pi, hertz.shape)
+    shares = np.concatenate([np.ones(3), SHAKE_SHARES]) / hertz
+
+    def shake(seconds: np.ndarray) -> np.ndarray:
+        waves = np.sin(2 * np.pi * hertz * seconds[:, None, None] + phases) - np.sin(phases)
+        return (shares * waves).sum(axis=1)
+
+    return shake
+
+
 def static(num_frames: int = 17, fps: float = 8.0) -> CameraPath:
     """Stay still."""
     return CameraPath(np.tile(np.eye(4), (num_frames, 1, 1)), np.tile(lens.DEFAULT_INTRINSICS, (num_frames, 1)), fps)
@@ -118,6 +176,8 @@ def _move(
     amounts = np.array([right, -up, forward, yaw, pitch, roll], dtype=np.float64)
     if not np.isfinite(amounts).all():
         raise ValueError(f"expected a finite amount for a move, got {amounts[~np.isfinite(amounts)][0]}")
+    if not amounts.any() and zoom_factor == 1:
+        raise ValueError("expected a move of more than nothing, got an amount of 0: use static to stay still")
     done = progress(num_frames, easing)[:, None]  # [T, 1]
     rotations = rigid_motion.rotations_from_yaw_pitch_roll(done * amounts[3:])
     poses = rigid_motion.pose_matrices(rotations, done * amounts[:3])

@@ -29,8 +29,14 @@ from camvig.camera_paths.rigid_motion import yaw_pitch_roll
         ("zoom out 20%", CameraPath.zoom(1 / 1.2)),
         ("zoom in 1.5x", CameraPath.zoom(1.5)),
         ("zoom out 1.5 x", CameraPath.zoom(1 / 1.5)),
-        ("zoom in 0%", CameraPath.zoom(1.0)),
         ("orbit left 20deg", CameraPath.orbit(-20)),
+        ("dolly-zoom in 30%", CameraPath.dolly_zoom(0.3)),
+        ("dolly zoom out", CameraPath.dolly_zoom(-0.2)),
+        ("handheld", CameraPath.handheld(0.01, 0.5)),
+        ("handheld 2 %", CameraPath.handheld(0.02, 1.0)),
+        ("handheld 2deg", CameraPath.handheld(0.04, 2.0)),
+        ("handheld 1% 2deg", CameraPath.handheld(0.01, 2.0)),
+        ("dolly in, handheld 1%", in_parallel(CameraPath.dolly(0.2), CameraPath.handheld())),
         ("static", CameraPath.static()),
         ("hold for 2s", CameraPath.static()),
         ("pan right 10deg ease-in-out", CameraPath.pan(10, easing="ease-in-out")),
@@ -65,9 +71,14 @@ def test_every_direction_has_a_default_amount_that_can_be_said(name):
         assert not path.allclose(CameraPath.static())
 
 
+def signed(largest: float) -> st.SearchStrategy[float]:
+    """A float that is not too near 0 to be an amount."""
+    return st.floats(0.01, largest) | st.floats(-largest, -0.01)
+
+
 @given(
-    forward=st.floats(-90, 90), right=st.floats(-90, 90), pan=st.floats(-170, 170), tilt=st.floats(-80, 80),
-    zoom=st.floats(1, 4), num_frames=st.integers(2, 40),
+    forward=signed(90), right=signed(90), pan=signed(170), tilt=signed(80), zoom=st.floats(1.01, 4),
+    num_frames=st.integers(2, 40),
 )  # fmt: skip
 @settings(max_examples=40, deadline=None)
 def test_total_amounts_round_trip(forward, right, pan, tilt, zoom, num_frames):
@@ -90,7 +101,7 @@ def test_shots_share_the_frames_of_the_clip(shots):
     np.testing.assert_allclose(yaw_pitch_roll(path.camera_to_world[:, :3, :3])[-1], [2 * shots, 0, 0], atol=1e-9)
 
 
-KNOWN = r"expected a camera move \(dolly, truck, pedestal, pan, tilt, roll, zoom, orbit, static, hold\), got "
+KNOWN = r"expected a camera move \(dolly, truck, pedestal, pan, tilt, roll, zoom, orbit, dolly-zoom, handheld, static, hold\), got "
 
 
 @pytest.mark.parametrize(
@@ -119,6 +130,15 @@ KNOWN = r"expected a camera move \(dolly, truck, pedestal, pan, tilt, roll, zoom
         ("pan left 5deg 6deg", 'one amount and one easing .* got "6deg"'),
         ("pan left ease-in linear", 'one amount and one easing .* got "linear"'),
         ("dolly in 30% pan right", 'got "pan" in "dolly in 30% pan right": put "," or "then" between two moves'),
+        ("dolly in 0%", 'expected a dolly of more than "0%": to stay still, write "static"'),
+        ("pan right 0.0deg", 'expected a pan of more than "0.0deg": to stay still, write "static"'),
+        ("zoom in 1x", 'expected a zoom of more than "1x": to stay still, write "static"'),
+        ("dolly-zoom in 100%", "expected a dolly-zoom that ends before the subject, 1 ahead, got 1"),
+        ("handheld 0%", 'expected a shake of more than nothing, got "handheld 0%": to stay still, write "static"'),
+        ("handheld 1", 'expected an amount with its unit, "handheld 1%" or "handheld 1deg", got "1"'),
+        ("handheld 2x", 'expected the amount of a handheld in % or deg, such as "handheld 1%", got "2x"'),
+        ("handheld 1% 2%", 'expected one % and one deg after "handheld", got "handheld 1% 2%"'),
+        ("handheld left", 'expected "handheld", "handheld 1%" or "handheld 1% 0.5deg", got "handheld left"'),
         ("hold 3deg", 'expected nothing after "hold" but "for ... s", got "hold 3deg"'),
         (
             "pan left for 1s, tilt up for 1s",

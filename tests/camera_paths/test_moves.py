@@ -16,6 +16,7 @@ EVERY_MOVE = {
     "roll": 12.0,
     "zoom": 1.5,
     "orbit": 25.0,
+    "dolly_zoom": 0.3,
 }
 
 
@@ -98,6 +99,40 @@ def test_orbit_stays_at_its_radius_and_looks_at_the_subject(radius):
     np.testing.assert_allclose(path.camera_to_world[-1, :3, 2], [1, 0, 0], atol=1e-12)  # looking to the right
 
 
+@pytest.mark.parametrize("easing", EASINGS)
+@pytest.mark.parametrize(("amount", "distance"), [(0.3, 1.0), (-0.5, 1.0), (0.9, 2.5)])
+def test_dolly_zoom_keeps_the_subject_the_same_size_and_nothing_else(amount, distance, easing):
+    path = CameraPath.dolly_zoom(amount, distance, easing=easing)
+    assert path.camera_to_world == pytest.approx(CameraPath.dolly(amount, easing=easing).camera_to_world)
+    edge = np.array([0.2, -0.1, distance])
+    np.testing.assert_allclose(project(path, edge), np.tile(project(path, edge)[0], (17, 1)), atol=1e-12)
+    behind = project(path, edge + AHEAD) - 0.5
+    assert (np.diff(np.abs(behind[:, 0])) * np.sign(amount) < 0).all()  # going in, the background shrinks
+
+
+def test_handheld_shakes_softly_within_its_amount_the_same_every_time():
+    path = CameraPath.handheld(0.02, 3.0, seed=5)
+    assert path == CameraPath.handheld(0.02, 3.0, seed=5)
+    assert not path.allclose(CameraPath.handheld(0.02, 3.0, seed=6), tolerance=1e-3)
+    assert np.array_equal(path.camera_to_world[0], np.eye(4))
+    assert np.array_equal(path.intrinsics, CameraPath.static().intrinsics)
+    extent = path.motion_extent()
+    assert 0.01 < extent.largest_translation <= 0.02 and 1.5 < extent.largest_rotation_degrees <= 3.0
+    finer = CameraPath.handheld(0.02, 3.0, seed=5, num_frames=161, fps=80)
+    np.testing.assert_allclose(finer.camera_to_world[::10], path.camera_to_world, atol=1e-12)
+    positions = finer.camera_to_world[:, :3, 3]
+    assert np.linalg.norm(np.diff(positions, n=2, axis=0), axis=1).max() < 0.02 * 0.04  # no jumps in its speed
+
+
+def test_handheld_adds_to_another_move():
+    pan, shake = CameraPath.pan(20), CameraPath.handheld(0.01, 1.0)
+    path = moves.in_parallel(pan, shake)
+    np.testing.assert_allclose(path.camera_to_world[:, :3, 3], shake.camera_to_world[:, :3, 3], atol=1e-15)
+    away = np.linalg.inv(pan.camera_to_world) @ path.camera_to_world
+    assert np.degrees(np.arccos(np.clip(away[:, 2, 2], -1, 1))).max() < 1.1
+    assert CameraPath.handheld(0.01).motion_extent().largest_rotation_degrees <= 0.5
+
+
 def test_moves_in_parallel_travel_along_the_first_camera_s_axes_in_any_order():
     path = moves.in_parallel(CameraPath.dolly(0.3), CameraPath.pan(40), CameraPath.tilt(10))
     np.testing.assert_allclose(path.camera_to_world[:, :2, 3], 0.0, atol=1e-15)
@@ -146,6 +181,15 @@ def test_easing_goes_from_0_to_1_and_never_back(easing):
         (lambda: CameraPath.zoom(0.0), "a zoom factor above 0, such as 1.5, got 0.0"),
         (lambda: CameraPath.orbit(10, radius=0.0), "an orbit radius above 0 scene depths, got 0.0"),
         (lambda: CameraPath.static(0), "at least 1 frame, got 0"),
+        (lambda: CameraPath.dolly(0.0), "more than nothing, got an amount of 0: use static to stay still"),
+        (lambda: CameraPath.orbit(-0.0), "more than nothing, got an amount of 0: use static to stay still"),
+        (lambda: CameraPath.zoom(1.0), "more than nothing, got an amount of 0: use static to stay still"),
+        (lambda: CameraPath.dolly_zoom(1.0), "a dolly-zoom that ends before the subject, 1 ahead, got 1"),
+        (lambda: CameraPath.dolly_zoom(float("nan")), "expected a finite amount for a move, got nan"),
+        (lambda: CameraPath.dolly_zoom(0.1, 0.0), "a subject more than 0 scene depths ahead, got 0.0"),
+        (lambda: CameraPath.handheld(0.0), "a shake above 0, such as 0.01 scene depths, got 0.0 and 0.0 degrees"),
+        (lambda: CameraPath.handheld(-0.1), "a shake above 0, such as 0.01 scene depths, got -0.1 and -5.0 degrees"),
+        (lambda: CameraPath.handheld(num_frames=1), "at least 2 frames for a move, got 1"),
         (lambda: moves.in_parallel(CameraPath.static(3), CameraPath.static(4)), "3 frames to run in parallel, got 4"),
     ],
 )
