@@ -1,4 +1,4 @@
-"""The `camvig` command: `generate`, `demo` and `eval`.
+"""The `camvig` command: `generate`, `demo`, `eval`, and `path` (`path_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
 a command line that cannot be read; a warning is one line too. Torch and its friends are imported inside the commands
@@ -7,18 +7,17 @@ that need them, so `camvig --help` stays quick.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Literal
 
 import typer
 
-from . import __version__
+from . import __version__, path_commands
+from .modules import module
 
 app = typer.Typer(
     name="camvig",
@@ -27,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(path_commands.app, name="path")
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
@@ -61,9 +61,7 @@ def generate(
     image: Annotated[Path, typer.Option(help="The picture that the video starts with.")],
     camera_path: Annotated[
         str,
-        typer.Option(
-            help='What the camera does, such as "dolly in 30%, pan right 10deg"; or a camera path file, .json.'
-        ),
+        typer.Option(help='What the camera does, such as "dolly in 30%, pan right 10deg"; or a camera path file.'),
     ],
     output: Annotated[Path, typer.Option(help="A name that ends in .mp4, .gif, or .png for a contact sheet.")],
     seed: Seed = 0,
@@ -75,7 +73,7 @@ def generate(
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make one video, with a .json that says how."""
-    job = _module("pipelines.video_job")
+    job = module("pipelines.video_job")
     settings = job.VideoSettings.with_defaults(
         guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
     )
@@ -97,10 +95,10 @@ def demo(
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make videos of the pictures that ship with camvig."""
-    settings = _module("pipelines.video_job").VideoSettings.with_defaults(
+    settings = module("pipelines.video_job").VideoSettings.with_defaults(
         guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
     )
-    _module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
+    module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
 
 
 @app.command("eval")
@@ -114,14 +112,14 @@ def evaluate(
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Measure a checkpoint: flow MSE, PSNR, seconds."""
-    job = _module("pipelines.video_job")
+    job = module("pipelines.video_job")
     job.check_output_file(json_file, ".json")
     if contact_sheet is not None:
         job.check_output_file(contact_sheet, ".png")
     pipeline = job.load_pipeline(checkpoint)
     for file in filter(None, (json_file, contact_sheet)):
         file.parent.mkdir(parents=True, exist_ok=True)
-    figures = _module("pipelines.evaluate_pipeline").evaluate_rooms(
+    figures = module("pipelines.evaluate_pipeline").evaluate_rooms(
         pipeline, split=split, clips=clips, seed=seed, sheet=contact_sheet
     )
     origin = {"checkpoint": checkpoint, "data": data, "split": split, "clips": clips, "seed": seed}
@@ -159,11 +157,6 @@ def _show_warning(message: Warning | str, *where: object, **more: object) -> Non
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _module(name: str) -> ModuleType:
-    """A module of the package, imported when a command needs it."""
-    return importlib.import_module(f"camvig.{name}")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..camera_paths.camera_path import CameraPath
+from ..camera_paths.rigid_motion import rotation_angles
 from ..modeling_camvig.configuration_camvig import CamViGConfig
+
+TOLERANCE = 1 + 1e-6
 
 
 class MotionOutsideTrainingWarning(UserWarning):
     """A camera path goes farther than any that the model was trained on."""
 
 
-def prepare_camera_path(path: str | CameraPath, num_frames: int, width: int, height: int) -> CameraPath:
+def prepare_camera_path(path: str | CameraPath, num_frames: int, width: float, height: float) -> CameraPath:
     """Film grammar or a path -> a relative path in scene depths, with intrinsics for a `width` x `height` picture.
 
     Raises:
@@ -36,7 +41,11 @@ def prepare_camera_path(path: str | CameraPath, num_frames: int, width: int, hei
 
 def warn_outside_training(paths: Sequence[CameraPath | None], config: CamViGConfig) -> None:
     """One warning for all paths that go outside the training range; none if all stay inside."""
-    excesses = [(number, excess) for number, path in enumerate(paths) if path and (excess := _excess(path, config))]
+    excesses = [
+        (number, ", ".join(parts))
+        for number, path in enumerate(paths)
+        if path and (parts := outside_training(path, config))
+    ]
     if not excesses:
         return
     found = "; ".join(f"path {number}: {excess}" if len(paths) > 1 else excess for number, excess in excesses)
@@ -47,30 +56,28 @@ def warn_outside_training(paths: Sequence[CameraPath | None], config: CamViGConf
     )
 
 
-def _excess(path: CameraPath, config: CamViGConfig) -> str:
-    """What of a path is outside the training range, in words; empty if nothing is."""
-    extent = path.motion_extent()
+def outside_training(path: CameraPath, config: CamViGConfig) -> list[str]:
+    """What of a path is outside the training range, by how much and where, a phrase each; empty if nothing is."""
+    poses = path.relative().camera_to_world
+    distances = np.linalg.norm(poses[:, :3, 3], axis=1)
+    angles = rotation_angles(poses[:, :3, :3])
+    zoom = path.intrinsics[:, :2] / path.intrinsics[0, :2]
     smallest_zoom, largest_zoom = config.zoom_range
-    tolerance = 1 + 1e-6
-    parts = []
-    if extent.largest_translation > config.max_translation * tolerance:
-        factor = extent.largest_translation / config.max_translation
-        parts.append(
-            f"moves {extent.largest_translation:.2f} scene depths, "
-            f"{factor:.1f} times the largest of {config.max_translation:g}"
-        )
-    if extent.largest_rotation_degrees > config.max_rotation_degrees * tolerance:
-        factor = extent.largest_rotation_degrees / config.max_rotation_degrees
-        parts.append(
-            f"turns {extent.largest_rotation_degrees:.1f} degrees, "
-            f"{factor:.1f} times the largest of {config.max_rotation_degrees:g}"
-        )
-    if extent.largest_zoom > largest_zoom * tolerance:
-        factor = extent.largest_zoom / largest_zoom
-        parts.append(f"zooms in {extent.largest_zoom:.2f}x, {factor:.1f} times the largest of {largest_zoom:g}x")
-    if extent.smallest_zoom * tolerance < smallest_zoom:
-        factor = smallest_zoom / extent.smallest_zoom
-        parts.append(
-            f"zooms out to {extent.smallest_zoom:.2f}x, {factor:.1f} times beyond the smallest of {smallest_zoom:g}x"
-        )
-    return ", ".join(parts)
+    limits = (
+        (distances / config.max_translation, "moves {:.2f} scene depths", distances, config.max_translation, ""),
+        (angles / config.max_rotation_degrees, "turns {:.1f} degrees", angles, config.max_rotation_degrees, ""),
+        (zoom.max(axis=1) / largest_zoom, "zooms in {:.2f}x", zoom.max(axis=1), largest_zoom, "x"),
+        (smallest_zoom / zoom.min(axis=1), "zooms out to {:.2f}x", zoom.min(axis=1), smallest_zoom, "x"),
+    )
+    return [
+        f"{words.format(amounts[excess.argmax()])}, {excess.max():.1f} times the limit of {limit:g}{unit} "
+        f"({_frames(excess > TOLERANCE)})"
+        for excess, words, amounts, limit, unit in limits
+        if excess.max() > TOLERANCE
+    ]
+
+
+def _frames(outside: np.ndarray) -> str:
+    """Frames that are outside [T] bool, in words."""
+    first, last = np.flatnonzero(outside)[[0, -1]]
+    return f"frame {first}" if first == last else f"frames {first} to {last}"

@@ -31,6 +31,7 @@ from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .camera_path_input import prepare_camera_path, warn_outside_training
+from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component, one_line, read_model_index
 from .picture_files import PictureLike, load_picture
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
@@ -186,6 +187,7 @@ class CamViGPipeline(DiffusionPipeline):
         # 3. Ids of both
         image_ids = self.encode_pictures(pictures)
         camera_ids = [None if path is None else self.encode_path(path) for path in prepared]
+        warn_misheard(prepared, camera_ids, self.camera_tokenizer)
 
         # 4. Write the video's ids
         started = time.perf_counter()

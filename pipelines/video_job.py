@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from PIL import Image
 
 from ..camera_paths.atomic_file import write_then_rename
 from ..camera_paths.camera_path import CameraPath
+from ..camera_paths.formats import read_path_file
+from ..camera_paths.path_argument import names_a_file
 from .contact_sheet import contact_sheet
 from .picture_files import load_picture
 from .pipeline_camvig import CamViGPipeline
@@ -71,7 +74,7 @@ def generate_to_files(
 
     Args:
         image: a picture file.
-        camera_path: film grammar, or the name of a camera path file (.json).
+        camera_path: film grammar, or the name of a camera path file of any known format.
         output: .mp4, .gif, or .png for a contact sheet. Missing folders are made.
         seed: of the generator.
         checkpoint: what `CamViGPipeline.from_pretrained` takes.
@@ -82,7 +85,7 @@ def generate_to_files(
     """
     sidecar = check_output(output, (image, Path(camera_path)))
     picture = load_picture(image)
-    path = CameraPath.from_file(camera_path) if is_path_file(camera_path) else camera_path
+    path = load_path_file(camera_path) if names_a_file(camera_path) else camera_path
     pipeline = load_pipeline(checkpoint)
     origin = {"checkpoint": checkpoint, "image": str(image), "camera_path": camera_path}
     video = make_video(pipeline, picture, path, seed, settings, origin)
@@ -169,6 +172,17 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"expected an output folder that can be written to, got {folder}: {reason}")
 
 
-def is_path_file(camera_path: str) -> bool:
-    """Whether a camera path is the name of a file rather than film grammar."""
-    return camera_path.strip().lower().endswith(".json")
+def load_path_file(file: str) -> CameraPath:
+    """A camera path from a file that says all of itself; what is assumed about it is a warning each.
+
+    Raises:
+        ValueError: one line; where the file leaves something open, it says that `camvig path convert` settles it.
+    """
+    try:
+        path, notes = read_path_file(file)
+    except ValueError as error:
+        hint = f"; settle it with camvig path convert {file} path.json --..." if " --" in str(error) else ""
+        raise ValueError(f"{error}{hint}") from error
+    for note in notes:
+        warnings.warn(f"{file}: {note}", stacklevel=2)
+    return path

@@ -59,7 +59,8 @@ def test_generate_writes_a_video_and_how_it_was_made(command, tmp_path, tiny_che
     frames, fps = read_video(tmp_path / "videos" / "out.mp4")
     assert frames.shape == (17, 32, 48, 3) and fps == 8
     assert output.out.splitlines() == [str(tmp_path / "videos" / name) for name in ("out.mp4", "out.json")]
-    assert "warning" not in output.err and "Error" not in output.err
+    warned = [line for line in output.err.splitlines() if "warning" in line]
+    assert all("does not hear" in line for line in warned) and "Error" not in output.err  # the codec is untrained
     record = json.loads((tmp_path / "videos" / "out.json").read_text())
     assert record["checkpoint"] == str(tiny_checkpoint) and record["image"] == str(picture_file)
     assert record["camera_path"] == PATH and record["seed"] == 7 and record["settings"]["guidance_scale"] == 1.5
@@ -92,7 +93,7 @@ def test_a_camera_path_file(command, tmp_path):
 
 def test_a_motion_outside_training_is_one_line(command, capsys):
     assert command(camera_path="dolly in 120%") == 0
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "camvig:" in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "outside" in line]
     assert line.startswith("camvig: warning: ") and "2.0 times" in line
 
 

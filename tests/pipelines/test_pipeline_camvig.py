@@ -10,6 +10,7 @@ import torch
 
 from camvig import CameraPath
 from camvig.pipelines.camera_path_input import MotionOutsideTrainingWarning
+from camvig.pipelines.camera_round_trip import MisheardPathWarning
 
 PATH = "dolly in 30%, pan right 10deg"
 
@@ -137,8 +138,9 @@ def test_one_warning_says_by_how_much_a_motion_is_outside_training(tiny_pipeline
     paths = ["dolly in 120%", "pan right 5deg", "pan right 90deg, zoom in 2x"]
     with pytest.warns(MotionOutsideTrainingWarning) as caught:
         tiny_pipeline(make_picture(), paths, generator=seeded(0))
-    assert len(caught) == 1 and caught[0].filename == __file__
-    message = str(caught[0].message)
+    (outside,) = [warning for warning in caught if warning.category is MotionOutsideTrainingWarning]
+    assert outside.filename == __file__
+    message = str(outside.message)
     for part in (
         "path 0: moves 1.20 scene depths, 2.0 times",
         "path 2: turns 90.0 degrees, 2.0 times",
@@ -146,6 +148,13 @@ def test_one_warning_says_by_how_much_a_motion_is_outside_training(tiny_pipeline
     ):
         assert part in message
     assert "path 1" not in message and "\n" not in message
+
+
+def test_one_warning_says_that_the_path_is_misheard(tiny_pipeline, make_picture):
+    """The tiny pipeline's codec is untrained, so it hears anything but what was said."""
+    with pytest.warns(MisheardPathWarning, match="off by .* degrees and .* scene depths") as caught:
+        tiny_pipeline(make_picture(), [PATH, None], generator=seeded(0))
+    assert [warning.filename for warning in caught if warning.category is MisheardPathWarning] == [__file__]
 
 
 def test_no_warning_inside_the_training_range(tiny_pipeline, make_picture):
