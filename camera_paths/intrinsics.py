@@ -50,10 +50,18 @@ def add_changes(intrinsics: np.ndarray, changing: np.ndarray) -> np.ndarray:
     return changed
 
 
+def straighten(intrinsics: np.ndarray) -> np.ndarray:
+    """Intrinsics [T, 4] as numbers that change along straight lines: log fx, log fy, cx, cy."""
+    return np.concatenate([np.log(intrinsics[:, :2]), intrinsics[:, 2:]], axis=1)
+
+
+def unstraighten(straight: np.ndarray) -> np.ndarray:
+    """The inverse of `straighten`, [T, 4]."""
+    return np.concatenate([np.exp(straight[:, :2]), straight[:, 2:]], axis=1)
+
+
 def interpolate(intrinsics: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Intrinsics at fractional frame numbers `times` [N]; the centre and the focal length's logarithm are linear."""
-    straight = np.concatenate([np.log(intrinsics[:, :2]), intrinsics[:, 2:]], axis=1)
     frames = np.arange(len(intrinsics))
-    at_times = np.stack([np.interp(times, frames, column) for column in straight.T], axis=1)
-    at_times[:, :2] = np.exp(at_times[:, :2])
-    return at_times
+    columns = straighten(intrinsics).T
+    return unstraighten(np.stack([np.interp(times, frames, column) for column in columns], axis=1))

@@ -56,9 +56,7 @@ def path_through(
         raise ValueError(f"key{error}" if str(error).startswith("frame ") else str(error)) from None
     rotations = smooth_rotations(times, given.camera_to_world[:, :3, :3], done)
     translations = PchipInterpolator(times, given.camera_to_world[:, :3, 3])(done)
-    straight = np.concatenate([np.log(given.intrinsics[:, :2]), given.intrinsics[:, 2:]], axis=1)
-    intrinsics = PchipInterpolator(times, straight)(done)
-    intrinsics[:, :2] = np.exp(intrinsics[:, :2])
+    intrinsics = lens.unstraighten(PchipInterpolator(times, lens.straighten(given.intrinsics))(done))
     return CameraPath(rigid_motion.pose_matrices(rotations, translations), intrinsics, fps, unit, scene_median_depth)
 
 

@@ -11,17 +11,11 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.blender import FORMAT
+from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, picture_size_of
 from camvig.camera_paths.rigid_motion import pose_matrices
 
 SIZES = {"location": 3, "rotation_quaternion": 4, "lens": 1, "shift_x": 1, "shift_y": 1}
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 class Keyframes(list):

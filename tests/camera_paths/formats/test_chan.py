@@ -10,16 +10,10 @@ from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
 from camvig.camera_paths import rigid_motion
-from camvig.camera_paths.formats import detect_format, read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.chan import FORMAT
+from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
 
 TOLD = PathOptions(unit="scene_depth", picture_size=(1920, 1080))
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def written(tmp_path, *lines: str):

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.colmap import FORMAT
+from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
 from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
 
@@ -44,11 +43,6 @@ POINTS = """# 3D point list with one line of data per point:
 3 -4 -1 10 255 0 0 0.5 9 3
 4 0 0 100 255 0 0 0.5
 """
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def write_text(folder, cameras=CAMERAS, images=IMAGES, points=POINTS):

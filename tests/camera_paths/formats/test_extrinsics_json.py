@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import detect_format, read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.extrinsics_json import FORMAT
+from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
 from camvig.camera_paths.rigid_motion import pose_matrices
 
@@ -19,11 +18,6 @@ START = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 RIGHT_LOOKING_LEFT = [[0, 0, -1, 1], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
 K = [[960.0, 0.0, 960.0], [0.0, 960.0, 540.0], [0.0, 0.0, 1.0]]
 IN_SCENE_DEPTHS = PathOptions(unit="scene_depth")
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def frame(extrinsic=START, intrinsics=K) -> dict:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import read_path_file, registry, write_path_file
+from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.gltf import FORMAT
 from camvig.camera_paths.formats.path_format import PathOptions
 from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
@@ -27,11 +27,6 @@ CAMERAS = [
 ]
 MOVE = {("node", 0, "translation"): ([0, 0.25, 0.5], [[0, 0, 0], [0.5, 0, 0], [1, 0, 0]])}
 TURN = {("node", 0, "rotation"): ([0, 0.5], [[0, 0, 0, 1], LEFT_30])}
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def scene(*animations, nodes=NODES, cameras=CAMERAS):

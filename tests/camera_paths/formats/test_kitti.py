@@ -9,19 +9,13 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import detect_format, read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.kitti import FORMAT
+from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
 from camvig.camera_paths.rigid_motion import pose_matrices
 
 START = "1.000000e+00 0 0 0 0 1 0 0 0 0 1 0"
 RIGHT_LOOKING_LEFT = "0 0 -1 1 0 1 0 0 1 0 0 0"  # at x = 1, right is z and forward is -x
 IN_SCENE_DEPTHS = PathOptions(unit="scene_depth")
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def written(tmp_path, *lines: str):

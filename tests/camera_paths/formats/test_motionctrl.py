@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.motionctrl import FORMAT
+from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
 from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
 
@@ -23,11 +22,6 @@ def motion(path):
     """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
     last = path.relative().camera_to_world[-1]
     return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 @settings(max_examples=25, deadline=None)

@@ -44,11 +44,6 @@ def motion(path):
     return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
-
-
 def random_path(seed):
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(1, 9))

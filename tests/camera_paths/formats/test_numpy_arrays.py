@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import detect_format, read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.numpy_arrays import NPY_FORMAT, NPZ_FORMAT
+from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
 from camvig.camera_paths.rigid_motion import invert, pose_matrices
 
@@ -19,12 +18,6 @@ POSES = np.stack([np.eye(4), RIGHT_LOOKING_LEFT])  # camera-to-world, OpenCV
 MOTION = "moves 1.00 scene depths right, pans 90.0° left; 2 frames, 0.2 s"
 TOLD = PathOptions(unit="scene_depth", axes="opencv")
 ALL_TOLD = PathOptions(unit="scene_depth", axes="opencv", pose="camera-to-world")
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    for path_format in (NPY_FORMAT, NPZ_FORMAT):
-        monkeypatch.setitem(registry.FORMATS, path_format.name, path_format)
 
 
 def archive(tmp_path, **arrays):

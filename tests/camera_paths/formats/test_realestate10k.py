@@ -9,20 +9,14 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from camvig import CameraPath
-from camvig.camera_paths.formats import detect_format, read_path_file, registry, write_path_file
+from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
-from camvig.camera_paths.formats.realestate10k import FORMAT
 from camvig.camera_paths.rigid_motion import pose_matrices
 
 LENS = "0.5 0.9 0.5 0.5 0 0"
 START = "1 0 0 0 0 1 0 0 0 0 1 0"
 RIGHT_LOOKING_LEFT = "0 0 1 0 0 1 0 0 -1 0 0 1"  # world-to-camera of a camera at x = 1 that looks along -x
 IN_SCENE_DEPTHS = PathOptions(unit="scene_depth")
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 def random_path(seed: int, frames: int, fps: float) -> CameraPath:
