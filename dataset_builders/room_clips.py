@@ -11,12 +11,11 @@ from functools import lru_cache
 import numpy as np
 
 from ..camera_paths.camera_path import CameraPath
+from .clip_length import FPS
 from .room_paths import place_path
 from .room_renderer import render
 from .room_scenes import RoomScene, sample_scene
 from .room_textures import SPLIT_CODES
-
-FPS = 8.0
 
 
 @dataclass(frozen=True)
