@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import datasets
 
@@ -113,7 +114,7 @@ class ProceduralRooms(datasets.GeneratorBasedBuilder):
 
     def _generate_examples(
         self, split: str, clip_ranges: list[tuple[int, int]]
-    ) -> Iterator[tuple[str, dict[str, object]]]:
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         for start, stop in clip_ranges:
             clips = room_clips(split, stop - start, start, self.config.size, self.config.clips_per_scene, threads=1)
             for clip in clips:
@@ -131,7 +132,7 @@ def clip_ranges(start: int, stop: int, clips_per_scene: int) -> list[tuple[int, 
     return [(first, min(first + per_range, stop)) for first in range(start, stop, per_range)]
 
 
-def clip_row(clip: RoomClip) -> dict[str, object]:
+def clip_row(clip: RoomClip) -> dict[str, Any]:
     """A rendered clip -> a row of `FEATURES`."""
     scene_id = f"{clip.split}-{clip.scene_seed:06d}"
     return {

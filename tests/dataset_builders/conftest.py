@@ -1,0 +1,55 @@
+"""Small real videos for the tests, made here: textures that move, at any timestamps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+
+def make_frames(count: int, seed: int = 0, step: float = 1.0, size: tuple[int, int] = (48, 64)) -> np.ndarray:
+    """Frames [count, *size, 3] uint8 of a scene that moves `step` pixels to the left a frame: large shapes, some detail."""
+    height, width = size
+    rng = np.random.default_rng(seed)
+    wide = width + int(count * step) + 1
+    shapes = rng.uniform(0, 255, (2, 2 + wide // 40, 3)).astype(np.float32)
+    details = rng.normal(0, 25, (8, 1 + wide // 8, 3)).astype(np.float32)
+    scene = sum(cv2.resize(layer, (wide, height), interpolation=cv2.INTER_LINEAR) for layer in (shapes, details))
+    offsets = [round(frame * step) for frame in range(count)]
+    return np.stack([scene[:, offset : offset + width] for offset in offsets]).clip(0, 255).astype(np.uint8)
+
+
+def write_test_video(
+    file: Path, frames: np.ndarray, fps: float | None = 24.0, milliseconds: Sequence[int] | None = None
+) -> Path:
+    """An mp4 with its index in front, so that it can be cut off; `milliseconds` are the frames' times instead of fps."""
+    with av.open(str(file), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        rate = Fraction(1000) if milliseconds is not None else Fraction(fps or 24.0).limit_denominator(1001)
+        options = {"crf": "12", "bf": "0", "g": "12", "x264-params": "mbtree=0"}
+        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream.codec_context.thread_count = 1  # the same frames give the same file
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv444p"
+        for index, rgb in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+            frame.time_base = 1 / rate
+            frame.pts = index if milliseconds is None else milliseconds[index]
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file
+
+
+@pytest.fixture(name="make_frames", scope="session")
+def make_frames_fixture() -> Callable[..., np.ndarray]:
+    """`make_frames(count, seed, step, size)`."""
+    return make_frames
+
+
+@pytest.fixture(name="write_test_video", scope="session")
+def write_test_video_fixture() -> Callable[..., Path]:
+    """`write_test_video(file, frames, fps, milliseconds)`."""
+    return write_test_video
