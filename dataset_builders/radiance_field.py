@@ -32,10 +32,28 @@ class Rendering(NamedTuple):
 class RadianceField(Protocol):
     """A scene: a fitted field, Gaussian splats, another project's checkpoint."""
 
-    name: str  # the scene's id: splits are by it
-    unit: Unit  # "metre" where it is known, else "scene"
-    licence: str
-    views: SceneViews
+    @property
+    def name(self) -> str:
+        """The scene's id, of letters, digits and "-" mostly: splits are by it."""
+        ...
+
+    @property
+    def unit(self) -> Unit:
+        """ "metre" where it is known, else "scene"."""
+        ...
+
+    @property
+    def licence(self) -> str:
+        """Of the captures, as their owner states it; "" where nobody said."""
+        ...
+
+    @property
+    def credit(self) -> str:
+        """Whom the licence asks to name, or ""."""
+        ...
+
+    @property
+    def views(self) -> SceneViews: ...
 
     def render(self, camera_to_world: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> Rendering:
         """Poses [T, 4, 4] and lenses [T, 4] -> pictures of `size` (height, width) pixels."""
