@@ -1,8 +1,9 @@
-"""Small real videos for the tests, made here: textures that move, at any timestamps."""
+"""What the tests share: small real videos, made here, and a scene that can be told in one sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import av
 import cv2
 import numpy as np
 import pytest
+
+from camvig.dataset_builders.radiance_field import Rendering, SceneViews
 
 
 def make_frames(count: int, seed: int = 0, step: float = 1.0, size: tuple[int, int] = (48, 64)) -> np.ndarray:
@@ -53,3 +56,42 @@ def make_frames_fixture() -> Callable[..., np.ndarray]:
 def write_test_video_fixture() -> Callable[..., Path]:
     """`write_test_video(file, frames, fps, milliseconds)`."""
     return write_test_video
+
+
+@dataclass(frozen=True)
+class WallField:
+    """The plane z = 2, for |x| and |y| up to `half_width`, seen by one view from the origin with a lens of 90 degrees."""
+
+    half_width: float = 100.0
+    name: str = "wall"
+    unit: str = "scene"
+    licence: str = "CC0-1.0"
+    credit: str = "nobody"
+
+    @property
+    def views(self) -> SceneViews:
+        return SceneViews(np.eye(4)[None], np.array([[0.5, 0.5, 0.5, 0.5]]))
+
+    def render(self, camera_to_world, intrinsics, size) -> Rendering:
+        height, width = size
+        x, y = (np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height
+        fx, fy, cx, cy = intrinsics.T[:, :, None, None]
+        shape = (len(intrinsics), height, width)
+        rays = np.stack(
+            [np.broadcast_to(part, shape) for part in ((x - cx) / fx, (y[:, None] - cy) / fy, np.ones(()))], -1
+        )
+        directions = np.einsum("tij,thwj->thwi", camera_to_world[:, :3, :3], rays)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            depth = (2 - camera_to_world[:, 2, 3, None, None]) / directions[..., 2]
+            meets = camera_to_world[:, None, None, :2, 3] + depth[..., None] * directions[..., :2]
+            hit = (depth > 0) & (np.abs(meets).max(axis=-1) <= self.half_width)
+        depth = np.where(hit, depth, np.inf).astype(np.float32)
+        chequers = np.floor(np.where(hit[..., None], meets, 0) * 2).sum(axis=-1) % 2
+        return Rendering(
+            np.repeat(np.where(hit, 0.2 + 0.6 * chequers, 0)[..., None], 3, axis=-1).astype(np.float32), depth
+        )
+
+
+@pytest.fixture
+def make_wall() -> type[WallField]:
+    return WallField
