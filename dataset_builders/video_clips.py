@@ -41,10 +41,12 @@ FEATURES = clip_features(
 
 DESCRIPTION = """\
 Clips cut from ordinary videos: {num_frames} frames of {size}x{size} pixels at {fps:g} fps, each within one shot, without a
-camera path, with a mean optical flow of at least {min_motion:g} picture sides a frame. Splits are by video file.
+camera path, with a mean optical flow of at least {min_motion:g} picture sides a frame. Splits are by video file. Generator
+version {version}.
+
 {about_columns}
-video_file, start_seconds: where a clip is from; motion: its mean optical flow in picture sides a frame. Generator
-version {version}."""
+- video_file, start_seconds: where a clip is from.
+- motion: its mean optical flow, in picture sides a frame."""
 
 
 class VideoClips(VideoFolderBuilder):
