@@ -167,7 +167,7 @@ def _picture_size(rows: datasets.Dataset) -> str:
 
 
 def _video_bytes(rows: datasets.Dataset) -> int:
-    return sum(len(row["video"]["bytes"]) for row in rows.select_columns(["video"]))
+    return sum(len(video["bytes"]) for video in rows["video"])
 
 
 def _depth_units(units: list[str]) -> str:
