@@ -55,11 +55,15 @@ SHARED_COLUMNS = {
 }
 
 ABOUT_COLUMNS = """\
-video: mp4 (H.264, yuv444p). has_path: whether the camera path is known. camera_to_world: (T, 4, 4), OpenCV axes (x right,
-y down, z forward), relative to the first pose, translations in scene depths (1.0 = the median z-depth of the first
-frame). intrinsics: (T, 4), fx, fy, cx, cy normalised by the picture's width and height; the pictures are squashed to a
-square, fy / fx is their true aspect. depth_scale: one scene depth in depth_unit. Where has_path is false the pose columns are
-stand-ins (identities, a lens of 65 degrees) and depth_scale is 0. scene_id: no scene is in two splits."""
+- video: mp4 (H.264, yuv444p).
+- has_path: whether the camera path is known. Where it is not, the pose columns are stand-ins (identities, a lens of 65
+  degrees), depth_scale is 0 and move is "unknown".
+- camera_to_world: (T, 4, 4), OpenCV axes (x right, y down, z forward), relative to the first pose, translations in scene
+  depths (1.0 = the median z-depth of the first frame).
+- intrinsics: (T, 4), fx, fy, cx, cy normalised by the picture's width and height; the pictures are squashed to a square,
+  fy / fx is their true aspect.
+- depth_scale: one scene depth, in depth_unit.
+- scene_id: no scene is in two splits."""
 """For the description of a dataset."""
 
 

@@ -43,9 +43,10 @@ FEATURES = clip_features(scene_seed=datasets.Value("int64"), clip_seed=datasets.
 DESCRIPTION = """\
 Clips of procedural rooms: {num_frames} frames of {size}x{size} pixels at {fps:g} fps, each with its exact camera path.
 Splits share neither scenes nor textures; scene seeds start at {first_scene}, with {clips_per_scene} clip(s) a scene.
+(split, scene_seed) is the seed of the room and (split, scene_seed, clip_seed) of the path; generator version {version}.
+
 {about_columns}
-scene_id: "<split>-<scene_seed>". (split, scene_seed) is the seed of the room and (split, scene_seed, clip_seed) of the path;
-generator version {version}."""
+- scene_seed, clip_seed: with the split, what the clip can be rendered from again; scene_id is "<split>-<scene_seed>"."""
 
 
 @dataclass(eq=False)  # BuilderConfig compares all attributes by itself

@@ -41,10 +41,12 @@ FEATURES = clip_features(
 
 DESCRIPTION = """\
 Clips cut from ordinary videos: {num_frames} frames of {size}x{size} pixels at {fps:g} fps, each within one shot, without a
-camera path, with a mean optical flow of at least {min_motion:g} picture sides a frame. Splits are by video file.
+camera path, with a mean optical flow of at least {min_motion:g} picture sides a frame. Splits are by video file. Generator
+version {version}.
+
 {about_columns}
-video_file, start_seconds: where a clip is from; motion: its mean optical flow in picture sides a frame. Generator
-version {version}."""
+- video_file, start_seconds: where a clip is from.
+- motion: its mean optical flow, in picture sides a frame."""
 
 
 class VideoClips(VideoFolderBuilder):
@@ -75,20 +77,27 @@ class VideoClips(VideoFolderBuilder):
 
 def clip_row(video: VideoFile, clip: VideoClip) -> dict[str, Any]:
     """A clip of a video -> a row of `FEATURES`."""
-    scene_id = f"video-{video.content_hash}"
     return {
         "video": video_column(clip.frames, FPS),
         **no_path_columns(clip.aspect),
-        "fps": FPS,
-        "clip_id": f"{scene_id}-{round(1000 * clip.start_seconds):08d}",
-        "scene_id": scene_id,
+        **video_columns(video, clip.start_seconds, clip.motion),
         "source": "video",
+        "generator_version": GENERATOR_VERSION,
+    }
+
+
+def video_columns(video: VideoFile, start_seconds: float, motion: float) -> dict[str, Any]:
+    """Which clip of which video a row is."""
+    scene_id = f"video-{video.content_hash}"
+    return {
+        "fps": FPS,
+        "clip_id": f"{scene_id}-{round(1000 * start_seconds):08d}",
+        "scene_id": scene_id,
         "credit": video.credit,
         "licence": video.licence,
-        "generator_version": GENERATOR_VERSION,
         "video_file": video.name,
-        "start_seconds": clip.start_seconds,
-        "motion": clip.motion,
+        "start_seconds": start_seconds,
+        "motion": motion,
     }
 
 

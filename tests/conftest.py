@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,3 +114,33 @@ def picture_file(tmp_path: Path) -> Path:
 def build_tiny_pipeline_fixture() -> Callable[..., CamViGPipeline]:
     """`build_tiny_pipeline(kind, seed)`, where a test needs one of its own."""
     return build_tiny_pipeline
+
+
+@pytest.fixture(scope="session")
+def run_on_local_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """`run_on_local_hub(code, *arguments)`: what Python code prints for which the Hub is one on this machine.
+
+    In a process of its own, because `huggingface_hub` reads the Hub's address when it is imported.
+    """
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("local_hub.py")], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    settings = {
+        "HF_ENDPOINT": server.stdout.readline().strip(),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+        "NO_PROXY": "127.0.0.1",
+        "HF_TOKEN": "hf_made_up",
+        "HF_HOME": str(tmp_path_factory.mktemp("hf_home")),
+    }
+
+    def run(code: str, *arguments: object) -> str:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    yield run
+    server.kill()
+    server.wait()

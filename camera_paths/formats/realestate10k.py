@@ -44,6 +44,18 @@ def read(source: PathSource, options: PathOptions) -> RawPath:
     return RawPath(table[:, 7:].reshape(-1, 3, 4), "opencv", "world-to-camera", table[:, 1:5], fps)
 
 
+def read_seconds(source: PathSource) -> np.ndarray:
+    """The timestamps [T] in seconds, exactly as they are, for who needs the frames of a video that belong to the poses.
+
+    Raises ValueError where they are a constant or a counter, not microseconds.
+    """
+    rows = _pose_rows(source)
+    times = np.array([source.numbers(line, words, 19, COLUMNS)[0] for line, words in rows])
+    if _frames_a_second(source, [line for line, _ in rows], times) is None:
+        raise source.error("expected timestamps in microseconds, got a constant or a counter")
+    return times / 1e6
+
+
 def write(path: CameraPath, file: Path, options: PathOptions) -> None:
     if path.fps > HIGHEST_FPS:
         raise ValueError(f"expected at most {HIGHEST_FPS:g} frames a second in such a file, got {path.fps:g}")
