@@ -13,6 +13,13 @@ import numpy as np
 
 HARMONICS_OF_DEGREE = (1, 4, 9, 16)  # coefficients up to degree 0, 1, 2, 3
 HARMONIC_0 = 0.28209479177387814  # the constant function of degree 0; a colour is 0.5 + HARMONIC_0 * coefficient
+_SHAPES = {
+    "positions": [(3,)],
+    "log_scales": [(3,)],
+    "rotations": [(4,)],
+    "opacity_logits": [()],
+    "harmonics": [(count, 3) for count in HARMONICS_OF_DEGREE],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +36,11 @@ class GaussianSplats:
         count = len(self.positions)
         if not count:
             raise ValueError("expected at least 1 Gaussian, got 0")
-        for name, shape in _SHAPES.items():
+        for name, shapes in _SHAPES.items():
             array = np.array(getattr(self, name), np.float32)
-            if array.ndim != len(shape) + 1 or len(array) != count or any(np.array(shape) != array.shape[1:]):
-                if name != "harmonics" or array.shape not in [(count, k, 3) for k in HARMONICS_OF_DEGREE]:
-                    expected = [count, *shape] if name != "harmonics" else f"[{count}, 1, 4, 9 or 16, 3]"
-                    raise ValueError(f"expected {name} of shape {expected}, got {list(array.shape)}")
+            if array.shape not in [(count, *shape) for shape in shapes]:
+                expected = " or ".join(str([count, *shape]) for shape in shapes)
+                raise ValueError(f"expected {name} of shape {expected}, got {list(array.shape)}")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         self._check_numbers()
@@ -92,6 +98,3 @@ class GaussianSplats:
         )  # [3, 3, N]
         half = rotations.transpose(2, 0, 1) * self.scales[:, None]
         return half @ half.transpose(0, 2, 1)
-
-
-_SHAPES = {"positions": (3,), "log_scales": (3,), "rotations": (4,), "opacity_logits": (), "harmonics": (-1, 3)}

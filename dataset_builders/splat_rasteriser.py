@@ -1,5 +1,9 @@
 """Draws Gaussian splats in numba: the projection and blending of 3DGS, fast enough on a CPU to make clips from.
 
+Scenes are fitted to pictures of a thousand pixels and more; here they are drawn much smaller, where the low-pass of 3DGS makes
+everything fat and bright. So opacities are lowered by as much as the low-pass widens a Gaussian (Yu et al. 2024, "Mip-Splatting",
+section 4.2; gsplat's "antialiased"): closer to a large picture made small, by eye and in PSNR.
+
 What always holds: the result equals `splat_reference.py`, which says the same in plain torch and is checked against
 known answers, up to rounding. Kernels run serially without the GIL; `rasterise` spreads frames over threads.
 
@@ -21,7 +25,7 @@ import numpy as np
 from .gaussian_splats import GaussianSplats
 
 NEAR = 0.01  # in the scene's unit, as in gsplat: Gaussians with centres nearer than this are not drawn
-LOW_PASS = 0.3  # px^2, added to the variances on the screen, as in 3DGS
+LOW_PASS = 0.3  # px^2, added to the variances on the screen, as in 3DGS; the opacity falls by the same factor
 LOWEST_ALPHA, HIGHEST_ALPHA = 1 / 255, 0.999  # of one Gaussian at one pixel: below, it is left out; above, clipped
 LOWEST_TRANSMITTANCE = 1e-4  # a pixel that lets less through is finished
 FIELD_MARGIN = 0.3  # half pictures; where a Gaussian's centre is farther out, the projection is linearised at this edge
@@ -50,14 +54,18 @@ def _colour(harmonics, x, y, z, channel):
                 -y * (3 * xx - yy) * harmonics[9, channel] - x * (xx - 3 * yy) * harmonics[15, channel]
             )
             value += np.float32(2.89061144) * x * y * z * harmonics[10, channel]
-            value -= np.float32(0.4570458) * (4 * zz - xx - yy) * (y * harmonics[11, channel] + x * harmonics[13, channel])
+            value -= (
+                np.float32(0.4570458) * (4 * zz - xx - yy) * (y * harmonics[11, channel] + x * harmonics[13, channel])
+            )
             value += np.float32(0.37317633) * z * (2 * zz - 3 * xx - 3 * yy) * harmonics[12, channel]
             value += np.float32(1.44530572) * z * (xx - yy) * harmonics[14, channel]
     return max(value, np.float32(0.0))
 
 
 @_jit
-def _project(positions, covariances, opacities, harmonics, rotation, translation, lens, height, width, screen, depth, rgb):
+def _project(
+    positions, covariances, opacities, harmonics, rotation, translation, lens, height, width, screen, depth, rgb
+):
     """Fills screen [n, 8], depth [n] and rgb [n, 3] with the n Gaussians that show in a picture; returns n.
 
     rotation [3, 3] and translation [3] lead from the world to the camera; lens is fx, fy, cx, cy in pixels.
@@ -82,7 +90,7 @@ def _project(positions, covariances, opacities, harmonics, rotation, translation
         for axis in range(3):  # the derivative of (u, v) by the position in the world
             jacobian[0, axis] = (fx * rotation[0, axis] - at_u * rotation[2, axis]) / z
             jacobian[1, axis] = (fy * rotation[1, axis] - at_v * rotation[2, axis]) / z
-        xx, xy, yy = np.float32(LOW_PASS), np.float32(0.0), np.float32(LOW_PASS)
+        xx, xy, yy = np.float32(0.0), np.float32(0.0), np.float32(0.0)
         for row in range(3):
             to_x, to_y = np.float32(0.0), np.float32(0.0)
             for column in range(3):
@@ -91,13 +99,20 @@ def _project(positions, covariances, opacities, harmonics, rotation, translation
             xx += jacobian[0, row] * to_x
             xy += jacobian[0, row] * to_y
             yy += jacobian[1, row] * to_y
+        sharp, xx, yy = xx * yy - xy * xy, xx + np.float32(LOW_PASS), yy + np.float32(LOW_PASS)
+        determinant = xx * yy - xy * xy
+        opacity *= math.sqrt(max(sharp, np.float32(0.0)) / determinant)
+        if opacity < LOWEST_ALPHA:
+            continue
         reach = np.float32(2.0) * math.log(opacity / np.float32(LOWEST_ALPHA))  # of d^T inverse d, where alpha is 1/255
         half_width, half_height = math.sqrt(reach * xx), math.sqrt(reach * yy)
         u, v = u + cx, v + cy
-        if u + half_width < 0.5 or u - half_width > width - 0.5 or v + half_height < 0.5 or v - half_height > height - 0.5:
-            continue
-        determinant = xx * yy - xy * xy
-        if not determinant > 0:
+        if (
+            u + half_width < 0.5
+            or u - half_width > width - 0.5
+            or v + half_height < 0.5
+            or v - half_height > height - 0.5
+        ):
             continue
         entry = screen[count]
         entry[0], entry[1], entry[5], entry[6], entry[7] = u, v, opacity, half_height, reach
@@ -117,16 +132,16 @@ def _blend(order, screen, depth, rgb, picture, depth_sum, transmittance):
     height, width = transmittance.shape
     for index in order:
         u, v, xx, xy, yy, opacity, half_height, reach = screen[index]
-        first = max(0, int(math.ceil(v - half_height - 0.5)))
-        last = min(height - 1, int(math.floor(v + half_height - 0.5)))
+        first = max(0, math.ceil(v - half_height - 0.5))
+        last = min(height - 1, math.floor(v + half_height - 0.5))
         for row in range(first, last + 1):
             dy = row + np.float32(0.5) - v
             inside = reach * xx - dy * dy * (xx * yy - xy * xy)
             if inside < 0:
                 continue
             middle, half = u - xy * dy / xx, math.sqrt(inside) / xx + np.float32(1e-3)
-            left = max(0, int(math.ceil(middle - half - 0.5)))
-            right = min(width - 1, int(math.floor(middle + half - 0.5)))
+            left = max(0, math.ceil(middle - half - 0.5))
+            right = min(width - 1, math.floor(middle + half - 0.5))
             for column in range(left, right + 1):
                 through = transmittance[row, column]
                 if through < LOWEST_TRANSMITTANCE:
@@ -165,9 +180,13 @@ def _rasterise_frame(arguments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     screen, depth, rgb = (np.empty((splats.count, *shape), np.float32) for shape in ((_COLUMNS,), (), (3,)))
     world = splats.positions, splats.covariances, splats.opacities, splats.harmonics
     rotation, translation = np.ascontiguousarray(world_to_camera[:3, :3]), np.ascontiguousarray(world_to_camera[:3, 3])
-    count = _project(*world, rotation, translation, lens, *size, screen, depth, rgb)
+    count = _project(*world, rotation, translation, lens, size[0], size[1], screen, depth, rgb)
     order = np.argsort(depth[:count], kind="stable")
-    picture, depth_sum, transmittance = np.zeros((*size, 3), np.float32), np.zeros(size, np.float32), np.ones(size, np.float32)
+    picture, depth_sum, transmittance = (
+        np.zeros((*size, 3), np.float32),
+        np.zeros(size, np.float32),
+        np.ones(size, np.float32),
+    )
     _blend(order, screen, depth, rgb, picture, depth_sum, transmittance)
     opacity = 1 - transmittance
     return picture, depth_sum / np.maximum(opacity, 1e-6), opacity
