@@ -128,7 +128,7 @@ def join_harmonics(constant: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """f_dc [N, 3] and f_rest [N, 3 (K - 1)] -> coefficients [N, K, 3]."""
     if rest.shape[1] not in [3 * (count - 1) for count in HARMONICS_OF_DEGREE]:
         raise ValueError(f"expected 0, 9, 24 or 45 properties f_rest_*, got {rest.shape[1]}")
-    by_degree = rest.reshape(len(rest), 3, -1).transpose(0, 2, 1)
+    by_degree = rest.reshape(len(rest), 3, rest.shape[1] // 3).transpose(0, 2, 1)
     return np.concatenate([constant[:, None], by_degree], axis=1)
 
 

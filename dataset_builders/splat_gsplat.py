@@ -18,7 +18,10 @@ def rasterise(
     splats: GaussianSplats, world_to_camera: np.ndarray, lenses: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same arguments and results as `splat_rasteriser.rasterise`."""
-    from gsplat import rasterization  # pyright: ignore[reportMissingImports] - an extra
+    try:
+        from gsplat import rasterization  # pyright: ignore[reportMissingImports] - an extra
+    except ImportError:
+        raise ValueError('expected gsplat to draw splats on a CUDA device: pip install "camvig[splats]"') from None
 
     def on_device(array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device="cuda")

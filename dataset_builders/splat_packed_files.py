@@ -89,10 +89,10 @@ def _harmonic_bytes(table: np.ndarray | None, count: int) -> np.ndarray:
     if table is None:
         return np.empty((count, 0, 3))
     names = table.dtype.names or ()
-    if len(table) != count or list(names) != [f"f_rest_{number}" for number in range(len(names))]:
+    if len(table) != count or list(names) != [f"f_rest_{number}" for number in range(len(names))] or len(names) % 3:
         raise ValueError(f"expected {count} rows of f_rest_0, f_rest_1, ... in element sh, got {len(table)}")
     steps = np.stack([table[name] for name in names], axis=1).astype(np.float64)
-    return ((steps - 127.5) / 32).reshape(count, 3, -1).transpose(0, 2, 1)
+    return ((steps - 127.5) / 32).reshape(count, 3, len(names) // 3).transpose(0, 2, 1)
 
 
 def decode_sog(file: Path) -> GaussianSplats:
@@ -102,8 +102,8 @@ def decode_sog(file: Path) -> GaussianSplats:
             return _decode_sog(archive)
     except (zipfile.BadZipFile, json.JSONDecodeError, UnidentifiedImageError, OSError) as error:
         raise ValueError(f"expected a whole .sog, a zip of meta.json and pictures: {error}") from None
-    except KeyError as error:
-        raise ValueError(f"expected the entries of a .sog, got one without {error}") from None
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"expected the pictures and the numbers of a .sog, got others: {error!r}") from None
 
 
 def _decode_sog(archive: zipfile.ZipFile) -> GaussianSplats:
@@ -112,7 +112,7 @@ def _decode_sog(archive: zipfile.ZipFile) -> GaussianSplats:
         raise ValueError(f"expected a .sog of version 2, got version {meta.get('version')}")
     count = meta["count"]
     pictures = {part: [_pixels(archive, name) for name in meta[part]["files"]] for part in meta if part in _SOG_PARTS}
-    for part in set(pictures) - {"shN"}:
+    for part in _SOG_PARTS[:4]:
         if any(len(pixels) < count for pixels in pictures[part]):
             raise ValueError(f"expected a pixel for each of {count} Gaussians in {part}, got a smaller picture")
     low, high = (pixels[:count, :3].astype(np.float64) for pixels in pictures["means"])
