@@ -181,7 +181,7 @@ def _rasterise_frame(arguments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     world = splats.positions, splats.covariances, splats.opacities, splats.harmonics
     rotation, translation = np.ascontiguousarray(world_to_camera[:3, :3]), np.ascontiguousarray(world_to_camera[:3, 3])
     count = _project(*world, rotation, translation, lens, size[0], size[1], screen, depth, rgb)
-    order = np.argsort(depth[:count], kind="stable")
+    order = _nearest_first(depth[:count])
     picture, depth_sum, transmittance = (
         np.zeros((*size, 3), np.float32),
         np.zeros(size, np.float32),
@@ -190,3 +190,10 @@ def _rasterise_frame(arguments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     _blend(order, screen, depth, rgb, picture, depth_sum, transmittance)
     opacity = 1 - transmittance
     return picture, depth_sum / np.maximum(opacity, 1e-6), opacity
+
+
+def _nearest_first(depth: np.ndarray) -> np.ndarray:
+    """The stable order of positive float32 numbers, which is that of their bits: numpy sorts 16 bits at a time by radix."""
+    low, high = depth.view(np.uint32).astype(np.uint16), (depth.view(np.uint32) >> 16).astype(np.uint16)
+    order = np.argsort(low, kind="stable")
+    return order[np.argsort(high[order], kind="stable")]

@@ -157,7 +157,8 @@ def test_turning_the_scene_and_the_camera_together_changes_nothing(rasterise):
     camera_to_world = np.eye(4)
     camera_to_world[:3, :3], camera_to_world[:3, 3] = world_turn.as_matrix(), shift
     before, after = (
-        rasterise(each, pose[None], LENS, SIZE) for each, pose in ((scene, HERE[0]), (turned, np.linalg.inv(camera_to_world)))
+        rasterise(each, pose[None], LENS, SIZE)
+        for each, pose in ((scene, HERE[0]), (turned, np.linalg.inv(camera_to_world)))
     )
     assert before[2].max() > 0.9
     for expected, got in zip(before, after, strict=True):
@@ -187,3 +188,8 @@ def test_threads_do_not_change_the_result():
     for frame in range(5):
         alone = splat_rasteriser.rasterise(scene, poses[frame : frame + 1], LENS, SIZE)
         assert all(np.array_equal(all_[frame], one[0]) for all_, one in zip(together, alone, strict=True))
+
+
+def test_the_nearest_come_first_and_equals_keep_their_order():
+    depth = np.random.default_rng(1).choice(np.geomspace(0.01, 1e6, 700), 5000).astype(np.float32)
+    assert np.array_equal(splat_rasteriser._nearest_first(depth), np.argsort(depth, kind="stable"))
