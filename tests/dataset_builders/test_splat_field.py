@@ -84,7 +84,8 @@ def test_splats_fit_cameras_read_from_a_file_in_the_same_world(tmp_path, axes):
     rng = np.random.default_rng(1)
     path = CameraPath.orbit(40, num_frames=4)
     file, cameras = tmp_path / "scene.ply", tmp_path / "transforms.json"
-    path.to_file(cameras, "transforms", picture_size=(64, 64))
+    with pytest.warns(UserWarning, match="cannot hold that its unit is scene depths"):
+        path.to_file(cameras, "transforms", picture_size=(64, 64))
     ahead = np.array([0.0, 0.0, 1.0]) if axes == "opencv" else np.array([0.0, 0.0, -1.0])  # one scene depth
     beside = np.array([0.2, -0.1, 0.0]) if axes == "opencv" else np.array([0.2, 0.1, 0.0])  # to the right and up
     write_splats(splats([ahead, ahead + beside, ahead + rng.normal(size=3) + 9], 0.01, [RED, GREEN, BLUE]), file)
