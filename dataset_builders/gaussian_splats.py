@@ -1,7 +1,8 @@
 """`GaussianSplats`: a scene as 3-D Gaussians (Kerbl et al. 2023, "3D Gaussian Splatting").
 
-What always holds: the numbers are those of the standard .ply, not yet put through exp, sigmoid or normalisation; float32 and
-read-only; what cannot be drawn (NaN, a quaternion of 0) is refused; in the axes of the file, whatever they are.
+What always holds: the numbers are those of the standard .ply, not yet put through exp, sigmoid or normalisation;
+float32 and read-only; what cannot be drawn (NaN, a quaternion of 0) is refused; in the axes of the file, whatever
+they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 HARMONICS_OF_DEGREE = (1, 4, 9, 16)  # coefficients up to degree 0, 1, 2, 3
+LARGEST = 1e9  # of any number but opacities: farther or larger, and drawing overflows
 HARMONIC_0 = 0.28209479177387814  # the constant function of degree 0; a colour is 0.5 + HARMONIC_0 * coefficient
 _SHAPES = {
     "positions": [(3,)],
@@ -46,12 +48,13 @@ class GaussianSplats:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
+        in_range = f"numbers within {LARGEST:g}"
         allowed = {
-            "positions": (np.isfinite(self.positions), "finite numbers"),
-            "log_scales": (self.log_scales < np.log(np.finfo(np.float32).max) / 2, "scales below 1.8e19"),
-            "rotations": (np.isfinite(self.rotations), "finite numbers"),
+            "positions": (np.abs(self.positions) <= LARGEST, in_range),
+            "log_scales": (self.log_scales <= np.log(LARGEST), f"the logarithms of scales up to {LARGEST:g}"),
+            "rotations": (np.abs(self.rotations) <= LARGEST, in_range),
             "opacity_logits": (~np.isnan(self.opacity_logits), "numbers"),
-            "harmonics": (np.isfinite(self.harmonics), "finite numbers"),
+            "harmonics": (np.abs(self.harmonics) <= LARGEST, in_range),
         }
         for name, (is_right, expected) in allowed.items():
             of_gaussian = is_right.reshape(self.count, -1).all(axis=1)
@@ -60,9 +63,9 @@ class GaussianSplats:
                 raise ValueError(
                     f"Gaussian {wrong}: expected {expected} in {name}, got {getattr(self, name)[wrong].tolist()}"
                 )
-        if not np.all(np.abs(self.rotations).max(axis=1) > 0):
-            wrong = int(np.argmin(np.abs(self.rotations).max(axis=1) > 0))
-            raise ValueError(f"Gaussian {wrong}: expected a rotation, got the quaternion 0 0 0 0")
+        is_rotation = self.rotations.any(axis=1)
+        if not is_rotation.all():
+            raise ValueError(f"Gaussian {int(np.argmin(is_rotation))}: expected a rotation, got the quaternion 0 0 0 0")
 
     @property
     def count(self) -> int:
@@ -88,7 +91,8 @@ class GaussianSplats:
     @cached_property
     def covariances(self) -> np.ndarray:
         """[N, 3, 3] float32: R S S R^T."""
-        w, x, y, z = (self.rotations / np.linalg.norm(self.rotations, axis=1, keepdims=True)).T
+        quaternions = self.rotations.astype(np.float64)
+        w, x, y, z = (quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True)).T
         rotations = np.array(
             [
                 [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -97,4 +101,4 @@ class GaussianSplats:
             ]
         )  # [3, 3, N]
         half = rotations.transpose(2, 0, 1) * self.scales[:, None]
-        return half @ half.transpose(0, 2, 1)
+        return (half @ half.transpose(0, 2, 1)).astype(np.float32)

@@ -90,7 +90,7 @@ def _project(
         for axis in range(3):  # the derivative of (u, v) by the position in the world
             jacobian[0, axis] = (fx * rotation[0, axis] - at_u * rotation[2, axis]) / z
             jacobian[1, axis] = (fy * rotation[1, axis] - at_v * rotation[2, axis]) / z
-        xx, xy, yy = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+        xx, xy, yy = 0.0, 0.0, 0.0
         for row in range(3):
             to_x, to_y = np.float32(0.0), np.float32(0.0)
             for column in range(3):
@@ -99,12 +99,12 @@ def _project(
             xx += jacobian[0, row] * to_x
             xy += jacobian[0, row] * to_y
             yy += jacobian[1, row] * to_y
-        sharp, xx, yy = xx * yy - xy * xy, xx + np.float32(LOW_PASS), yy + np.float32(LOW_PASS)
+        sharp, xx, yy = xx * yy - xy * xy, xx + LOW_PASS, yy + LOW_PASS
         determinant = xx * yy - xy * xy
-        opacity *= math.sqrt(max(sharp, np.float32(0.0)) / determinant)
+        opacity *= math.sqrt(max(sharp, 0.0) / determinant)
         if opacity < LOWEST_ALPHA:
             continue
-        reach = np.float32(2.0) * math.log(opacity / np.float32(LOWEST_ALPHA))  # of d^T inverse d, where alpha is 1/255
+        reach = 2 * math.log(opacity / LOWEST_ALPHA)  # of d^T inverse d, where alpha is 1/255
         half_width, half_height = math.sqrt(reach * xx), math.sqrt(reach * yy)
         u, v = u + cx, v + cy
         if (

@@ -176,8 +176,22 @@ def test_numba_equals_the_reference(coefficients):
     got = splat_rasteriser.rasterise(scene, poses, lenses, SIZE)
     assert expected[2].max() > 0.99
     for name, slow, fast in zip(("rgb", "depth", "opacity"), expected, got, strict=True):
-        seen = np.abs(slow - fast)[expected[2] > 0.02]
-        assert seen.max() < 0.02 and seen.mean() < 2e-4, name  # a Gaussian at 1/255 may fall on either side
+        differences = np.abs(slow - fast)[expected[2] > 0.02]
+        assert np.quantile(differences, 0.999) < 1e-3 and differences.mean() < 1e-4, name
+        assert differences.max() < 0.1, name  # a Gaussian at 1/255 may fall on either side
+
+
+@both
+def test_the_largest_the_farthest_and_the_thinnest_give_numbers(rasterise):
+    extremes = GaussianSplats(
+        [[0, 0, 0.011], [1e9, -1e9, 0.01], [0, 0, 1e9], [0.1, 0, 3], [0, 0, 2]],
+        [[20.7] * 3, [20.7] * 3, [-99] * 3, [20.7, -99, -99], [-np.inf, -1, -1]],
+        np.array([[1e-30, 0, 0, 0], [1e9, 0, 0, 1e9], [1, 0, 0, 0], [1, 2, 3, 4], [1, 0, 0, 0]]),
+        [np.inf, 0, 99, 5, -np.inf],
+        np.full((5, 16, 3), 1e9),
+    )
+    for plane in rasterise(extremes, HERE, LENS, SIZE):
+        assert np.isfinite(plane).all()
 
 
 def test_threads_do_not_change_the_result():
