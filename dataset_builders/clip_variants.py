@@ -17,13 +17,13 @@ LARGEST_TRANSLATION = 0.7
 
 
 def mirrored(clip: dict) -> dict:
-    """Left becomes right: frames, depth, poses and principal point."""
+    """Left becomes right: frames, depth (None where it is not known), poses and principal point."""
     intrinsics = np.array(clip["intrinsics"])
     intrinsics[:, 2] = 1 - intrinsics[:, 2]
     return {
         **clip,
         "frames": np.ascontiguousarray(clip["frames"][:, :, ::-1]),
-        "depth": np.ascontiguousarray(clip["depth"][:, :, ::-1]),
+        "depth": None if clip["depth"] is None else np.ascontiguousarray(clip["depth"][:, :, ::-1]),
         "camera_to_world": _MIRROR @ np.asarray(clip["camera_to_world"], np.float64) @ _MIRROR,
         "intrinsics": intrinsics,
     }

@@ -1,7 +1,9 @@
 """Cached ids as Parquet: what the transformer trains on, so that fine-tuning never reads pixels.
 
 A row is one clip: `image_ids [h*w]`, `video_ids [(t-1)*h*w]`, `camera_ids [L*N]` (int32 lists), `camera_to_world [T*16]`
-and `intrinsics [T*4]` (float32 lists, relative path in scene depths), and where it came from. Part files appear as a whole.
+and `intrinsics [T*4]` (float32 lists, relative path in scene depths), `has_path` (without one the columns of the path mean
+nothing, and a model gets its missing-camera token), and where it came from. Part files appear as a whole; each knows the
+fingerprint of the tokenizers that made it, and a cache of others is refused.
 """
 
 from __future__ import annotations
@@ -22,29 +24,51 @@ _LISTS = {
     "intrinsics": pa.float32(),
 }
 _SOURCE = {"source": pa.string(), "clip_index": pa.int32(), "variant": pa.string(), "move": pa.string()}
-SCHEMA = pa.schema([(name, pa.list_(kind)) for name, kind in _LISTS.items()] + list(_SOURCE.items()))
+SCHEMA = pa.schema(
+    [(name, pa.list_(kind)) for name, kind in _LISTS.items()] + [("has_path", pa.bool_()), *_SOURCE.items()]
+)
+FINGERPRINT_KEY = b"camvig.tokenizers"
+TRAINING_COLUMNS = ("image_ids", "video_ids", "camera_ids", "has_path")
 
 
 def part_file(folder: Path, source: str, part: int) -> Path:
     return folder / f"{source}-{part:05d}.parquet"
 
 
-def write_part(file: Path, rows: list[dict]):
-    """Writes one part: rows with the columns of `SCHEMA`."""
+def write_part(file: Path, rows: list[dict], tokenizers: str):
+    """Writes one part: rows with the columns of `SCHEMA`, and the fingerprint of the tokenizers that made them."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pylist(rows, schema=SCHEMA).replace_schema_metadata({FINGERPRINT_KEY: tokenizers.encode()})
     with write_then_rename(file) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary)
+        pq.write_table(table, temporary)
+
+
+def parts_in(folder: Path) -> list[Path]:
+    """The finished parts, in order; not those that are being written, which are hidden."""
+    return sorted(file for file in folder.glob("*.parquet") if not file.name.startswith("."))
+
+
+def check_tokenizers(folder: Path, tokenizers: str) -> None:
+    """Raise `ValueError` if a part in the folder was made by tokenizers of another fingerprint."""
+    for file in parts_in(folder):
+        found = (pq.read_metadata(file).metadata or {}).get(FINGERPRINT_KEY, b"unknown").decode()
+        if found != tokenizers:
+            raise ValueError(
+                f"{file}: expected ids of the tokenizers {tokenizers} (a fingerprint of their weights), got ids of {found}: "
+                "tokenize the clips again, into another folder"
+            )
 
 
 class TokenCache:
-    """All rows of a folder in memory: `image_ids`, `video_ids`, `camera_ids` as int32 arrays `[rows, length]`."""
+    """All rows of a folder in memory: ids as int32 arrays `[rows, length]`, `has_path` as bool `[rows]`."""
 
-    def __init__(self, folder: str | Path, columns: tuple[str, ...] = ("image_ids", "video_ids", "camera_ids")):
-        files = sorted(Path(folder).glob("*.parquet"))
+    def __init__(self, folder: str | Path, tokenizers: str, columns: tuple[str, ...] = TRAINING_COLUMNS):
+        files = parts_in(Path(folder))
         if not files:
-            raise ValueError(f"expected cached ids (*.parquet) in {folder}, found none; run cache_token_ids first")
+            raise ValueError(f"expected cached ids (*.parquet) in {folder}, found none; run camvig data tokenize first")
+        check_tokenizers(Path(folder), tokenizers)
         table = pa.concat_tables(pq.read_table(file, columns=list(columns)) for file in files)
-        self.columns = {name: _matrix(table[name]) for name in columns}
+        self.columns = {name: _array(table[name]) for name in columns}
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -53,7 +77,9 @@ class TokenCache:
         return {name: values[indices] for name, values in self.columns.items()}
 
 
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    if not pa.types.is_list(column.type):
+        return column.to_numpy()
     lengths = sorted({length for chunk in column.chunks for length in np.unique(np.diff(chunk.offsets.to_numpy()))})
     if len(lengths) != 1:
         found = ", ".join(map(str, lengths))

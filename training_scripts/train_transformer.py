@@ -2,8 +2,8 @@
 
     accelerate launch -m camvig.training_scripts.train_transformer --config training_scripts/configs/transformer_tiny.yaml
 
-A share of the rows trains with the missing-camera token, as plain video would (the paper mixes 30% plain video; the share
-and that it comes from the same clips are our choice). Run again after a kill, it goes on where it was.
+Rows of plain video train with the missing-camera token, and so does a share of the others (the paper mixes 30% plain
+video; the share of the others is our choice). Run again after a kill, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import numpy as np
 import torch
 
 from ..dataset_builders.token_cache import TokenCache
-from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.configuration_camvig import CamViGConfig
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
-from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .stage_config import parse_stage
+from .tokenize_clips import Tokenizers
 from .training_loop import Trainer
 from .transformer_validation import validate_transformer, validation_clips
 
@@ -48,10 +47,11 @@ class TransformerDataArguments:
 
 
 def token_batch(cache: TokenCache, indices: np.ndarray, missing_share: float, rng: np.random.Generator):
-    """Rows -> tensors of a training step."""
-    batch = {name: torch.from_numpy(ids.astype(np.int64)) for name, ids in cache.rows(indices).items()}
-    batch["camera_is_missing"] = torch.from_numpy(rng.random(len(indices)) < missing_share)
-    return batch
+    """Rows -> tensors of a training step; rows without a path train with the missing-camera token, and a share of the others."""
+    rows = cache.rows(indices)
+    is_missing = ~rows.pop("has_path") | (rng.random(len(indices)) < missing_share)
+    batch = {name: torch.from_numpy(ids.astype(np.int64)) for name, ids in rows.items()}
+    return batch | {"camera_is_missing": torch.from_numpy(is_missing)}
 
 
 def rows_at(step: int, rows: int, batch_size: int, seed: int) -> np.ndarray:
@@ -68,9 +68,9 @@ def token_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict
 
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGConfig, TransformerDataArguments)
-    cache = TokenCache(data.token_cache)
-    visual = CamViGVisualTokenizer.from_pretrained(data.visual_tokenizer, dtype=torch.bfloat16).float().eval()
-    camera = CamViGCameraTokenizer.from_pretrained(data.camera_tokenizer).eval()
+    tokenizers = Tokenizers.load(data.visual_tokenizer, data.camera_tokenizer)
+    visual, camera = tokenizers.visual, tokenizers.camera
+    cache = TokenCache(data.token_cache, tokenizers.fingerprint)
     model = CamViGForConditionalGeneration(config)
     model.set_attn_implementation(data.attention)
     if config.camera_feature_size:

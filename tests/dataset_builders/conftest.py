@@ -95,3 +95,8 @@ class WallField:
 @pytest.fixture
 def make_wall() -> type[WallField]:
     return WallField
+
+
+@pytest.fixture
+def make_texture_clip() -> Callable[..., np.ndarray]:
+    return make_frames

@@ -11,11 +11,11 @@ from PIL import Image
 from camvig import CamViGPipeline
 from camvig.training_scripts import (
     assemble_checkpoint,
-    cache_token_ids,
     train_camera_tokenizer,
     train_transformer,
     train_visual_tokenizer,
 )
+from camvig.training_scripts.tokenize_clips import Tokenizers, tokenize_clips
 
 CONFIGS = Path(train_transformer.__file__).parent / "configs"
 
@@ -37,6 +37,12 @@ def metrics(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def tokenize(folder: Path) -> int:
+    """Ids of the clips that the visual tokenizer was trained on, augmented; how many rows were written."""
+    tokenizers = Tokenizers.load(*(folder / name / "model" for name in ("visual_tokenizer", "camera_tokenizer")))
+    return tokenize_clips([folder / "clips" / "rooms-train-32"], tokenizers, folder / "ids", augment=True)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     """A folder in which all stages have run."""
@@ -48,8 +54,7 @@ def trained(tmp_path_factory) -> Path:
         run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer_plain", folder, **cache))
         run(train_camera_tokenizer, monkeypatch, *stage_arguments("camera_tokenizer", folder))
         places = [f"--{name.replace('_', '-')}={place}" for name, place in tokenizers.items()]
-        clips = folder / "clips" / "rooms-train-32"
-        run(cache_token_ids, monkeypatch, *places, "--clip-cache", clips, "--output-dir", folder / "ids")
+        tokenize(folder)
         sources = {f"data.{name}": place for name, place in tokenizers.items()}
         run(
             train_transformer,
@@ -83,10 +88,8 @@ def test_the_parts_make_a_pipeline(trained):
     assert len(frames) == 17 and frames[0].size == (48, 32)
 
 
-def test_caching_again_keeps_what_is_there(trained, monkeypatch):
+def test_caching_again_keeps_what_is_there(trained):
     parts = sorted((trained / "ids").glob("*.parquet"))
     times = [part.stat().st_mtime_ns for part in parts]
-    places = [f"--{n.replace('_', '-')}={trained / n / 'model'}" for n in ("visual_tokenizer", "camera_tokenizer")]
-    clips = trained / "clips" / "rooms-train-32"
-    run(cache_token_ids, monkeypatch, *places, "--clip-cache", clips, "--output-dir", trained / "ids")
+    assert tokenize(trained) == 0
     assert parts and [part.stat().st_mtime_ns for part in parts] == times

@@ -1,0 +1,218 @@
+"""Clips -> cached ids, with any trained tokenizers: what `camvig data tokenize` does, and fine-tuning reads.
+
+What always holds: a part of the cache appears whole; parts that are there are kept, so a killed run goes on, but only if
+they were made by the same tokenizers, else it is refused. Sources are folders of Parquet files of clips (`clip_rows`), or of
+lossless shards (`clip_cache`). The motion tokenizer gets exact flow where a clip has depth, and estimated flow where not.
+
+The visual tokenizer's weights are rounded to bfloat16 first, as a checkpoint stores them, so that ids here and in use are
+the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from ..dataset_builders.clip_cache import SHARD_CLIPS, ClipCache, shards_in
+from ..dataset_builders.clip_depth import decode_depth
+from ..dataset_builders.clip_rows import camera_path_of
+from ..dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
+from ..dataset_builders.clip_videos import decode_video
+from ..dataset_builders.estimated_flow import estimated_backward_flow
+from ..dataset_builders.exact_flow import backward_flow
+from ..dataset_builders.render_clips import clip_files
+from ..dataset_builders.scene_paths import in_usual_scale
+from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
+from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
+from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from .visual_batches import change_colours
+
+BATCH_CLIPS = 16
+
+
+@dataclass(frozen=True)
+class Tokenizers:
+    """Both tokenizers, and a fingerprint of their configurations and weights."""
+
+    visual: CamViGVisualTokenizer
+    camera: CamViGCameraTokenizer
+    fingerprint: str
+
+    @classmethod
+    def load(cls, visual: str | Path, camera: str | Path) -> Tokenizers:
+        """From two folders, each a saved model."""
+        loaded = (
+            CamViGVisualTokenizer.from_pretrained(visual, dtype=torch.bfloat16).float().eval(),
+            CamViGCameraTokenizer.from_pretrained(camera).eval(),
+        )
+        return cls(*loaded, fingerprint_of(*loaded))
+
+
+def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer) -> str:
+    """16 hexadecimal digits of everything that ids depend on: the configurations and weights of both."""
+    digest = hashlib.sha256()
+    for model in (visual, camera):
+        digest.update(json.dumps(model.config.to_diff_dict(), sort_keys=True, default=str).encode())
+        for name, weights in sorted(model.state_dict().items()):
+            digest.update(name.encode() + weights.detach().cpu().float().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Clips that become one part of the cache."""
+
+    source: str  # the folder's name
+    number: int
+    file: Path | None  # of Parquet, or
+    cache: ClipCache | None  # of which it is shard `number`
+
+    def clips(self) -> Iterator[dict]:
+        """Each clip: frames `[T, H, W, 3]`, has_path, intrinsics; with a path camera_to_world and median_depth; depth or None."""
+        if self.cache is not None:
+            numbers = range(self.number * SHARD_CLIPS, (self.number + 1) * SHARD_CLIPS)
+            yield from ({**self.cache[number], "has_path": True} for number in numbers)
+        else:
+            yield from map(clip_of_row, pq.read_table(self.file).to_pylist())
+
+
+def parts_of(folder: Path) -> list[Part]:
+    """The parts that a folder's clips become, in order. `ValueError` if it holds none."""
+    files = clip_files(folder) if folder.is_dir() else []
+    if files:
+        return [Part(folder.name, number, file, None) for number, file in enumerate(files)]
+    shards = shards_in(folder) if folder.is_dir() else []
+    if not shards:
+        raise ValueError(
+            f"expected a folder of clips (*.parquet, or shards of rendered clips), got {folder}: none there"
+        )
+    cache = ClipCache(shards)
+    return [Part(folder.name, number, None, cache) for number in range(len(shards))]
+
+
+def clip_of_row(row: dict) -> dict:
+    """A row of a clip dataset -> a clip as `Part.clips` gives it."""
+    frames = decode_video(row["video"]["bytes"])
+    clip = {"frames": frames, "has_path": row["has_path"], "move": row["move"], "depth": None}
+    if not row["has_path"]:
+        return clip | {"intrinsics": np.array(row["intrinsics"]), "camera_to_world": np.array(row["camera_to_world"])}
+    path = camera_path_of(row)
+    clip |= {"intrinsics": path.intrinsics, "camera_to_world": path.camera_to_world, "median_depth": 1.0}
+    if row.get("depth"):
+        depth = decode_depth(row["depth"], frames.shape[1:3])
+        poses, scaled = in_usual_scale(depth, path.camera_to_world)
+        clip |= {"camera_to_world": poses, "depth": scaled, "median_depth": float(np.median(scaled[0]))}
+    return clip
+
+
+def variants_of(clip: dict) -> list[tuple[dict, str]]:
+    """A clip as it is and mirrored; with depth also played backwards and both. Those that are out of range are left out."""
+    named = [(clip, "as rendered")]
+    if clip["depth"] is not None:
+        named = [
+            (variant, name) for variant, name in (*named, (reversed_in_time(clip), "reversed")) if is_in_range(variant)
+        ]
+    return named + [(mirrored(variant), f"{name}, mirrored") for variant, name in named]
+
+
+def encode_clips(clips: Sequence[dict], tokenizers: Tokenizers) -> list[dict]:
+    """Clips -> rows of the token cache without their source; a clip without a path gets the ids of a camera at rest."""
+    frames, flow, visibility = (
+        torch.from_numpy(np.stack(each)) for each in zip(*map(_seen_motion, clips), strict=True)
+    )
+    size = tokenizers.visual.config.image_size
+    video = _resized(frames.permute(0, 1, 4, 2, 3).float() / 127.5 - 1, size).transpose(1, 2)
+    ids = tokenizers.visual.encode(
+        video, _resized(flow, size), (_resized(visibility.float(), size) >= 0.5).float()
+    ).flatten(2)
+    poses, intrinsics = (np.stack(each) for each in zip(*map(_path_of, clips), strict=True))
+    columns = {
+        "image_ids": ids[:, 0],
+        "video_ids": ids[:, 1:].flatten(1),
+        "camera_ids": tokenizers.camera.encode(torch.from_numpy(poses), torch.from_numpy(intrinsics)),
+        "camera_to_world": poses.reshape(len(clips), -1),
+        "intrinsics": intrinsics.reshape(len(clips), -1),
+        "has_path": np.array([clip["has_path"] for clip in clips]),
+    }
+    return [{name: values[number].tolist() for name, values in columns.items()} for number in range(len(clips))]
+
+
+def _seen_motion(clip: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]` and visibility `[T-1, 1, H, W]`."""
+    if clip["depth"] is None:
+        flow, visibility, _ = estimated_backward_flow(clip["frames"])
+    else:
+        flow, visibility, _ = backward_flow(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
+    return np.asarray(clip.get("coloured", clip["frames"])), flow, visibility[:, None]
+
+
+def _path_of(clip: dict) -> tuple[np.ndarray, np.ndarray]:
+    if not clip["has_path"]:
+        return np.asarray(clip["camera_to_world"], np.float32), np.asarray(clip["intrinsics"], np.float32)
+    return relative_path(clip)
+
+
+def _resized(maps: Tensor, size: int) -> Tensor:  # [B, T, C, H, W] -> [B, T, C, size, size]
+    if maps.shape[-1] == maps.shape[-2] == size:
+        return maps
+    mode = "area" if min(maps.shape[-2:]) >= size else "bilinear"
+    return F.interpolate(maps.flatten(0, 1), (size, size), mode=mode).unflatten(0, maps.shape[:2])
+
+
+def encode_part(part: Part, tokenizers: Tokenizers, augment: bool) -> list[dict]:
+    """One part's clips -> rows; with `augment` each variant of a clip, in other colours."""
+    rng, rows, waiting = np.random.default_rng((0, part.number)), [], []
+
+    def encode_waiting() -> None:
+        for row, origin in zip(encode_clips([clip for clip, _ in waiting], tokenizers), waiting, strict=True):
+            rows.append({**row, **origin[1]})
+        waiting.clear()
+
+    for index, clip in enumerate(part.clips(), start=part.number * SHARD_CLIPS if part.cache else 0):
+        for variant, name in variants_of(clip) if augment else [(clip, "as rendered")]:
+            coloured = {"coloured": change_colours(variant["frames"], rng)} if augment else {}
+            origin = {"source": part.source, "clip_index": index, "variant": name, "move": clip["move"]}
+            waiting.append(({**variant, **coloured}, origin))
+            if len(waiting) == BATCH_CLIPS:
+                encode_waiting()
+    if waiting:
+        encode_waiting()
+    return rows
+
+
+def tokenize_clips(
+    folders: Sequence[Path],
+    tokenizers: Tokenizers,
+    output: Path,
+    augment: bool = False,
+    shard: tuple[int, int] = (0, 1),
+) -> int:
+    """Write what is missing of the cache of some folders of clips; returns how many rows it wrote.
+
+    Args:
+        augment: also mirrored and reversed clips, in changed colours, as camvig-tiny's training had them.
+        shard: (i, n): only every n-th part, from the i-th.
+    """
+    names = [folder.name for folder in folders]
+    if len(set(names)) < len(names):
+        raise ValueError(f"expected folders of clips with different names, got {', '.join(names)}")
+    parts = [part for folder in folders for part in parts_of(folder)]
+    check_tokenizers(output, tokenizers.fingerprint)
+    written = 0
+    for part in tqdm(parts[shard[0] :: shard[1]], desc="tokenizing", unit="part", mininterval=5):
+        file = part_file(output, part.source, part.number)
+        if not file.exists():
+            rows = encode_part(part, tokenizers, augment)
+            write_part(file, rows, tokenizers.fingerprint)
+            written += len(rows)
+    return written
