@@ -4,10 +4,11 @@ What always holds: the scene's coordinates are the model's own, after nerfstudio
 turned round as in camvig's readers: a camera_path.json of nerfstudio's viewer fits, the transforms.json does not. Depth is the
 model's (for nerfacto the median of the ray), made z; infinite where the accumulation is under 0.5.
 
-nerfstudio is imported when a checkpoint is opened, and is no extra of camvig: version 1.1.5 wants opencv-python-headless 4.10,
-camvig 5.0, so pip refuses to install one beside the other. `pip install --no-deps` of camvig into nerfstudio's environment
-works. Splats (splatfacto) need none of this: `ns-export gaussian-splat`, then
-`load_splat_scene("splat.ply", axes="opengl", up="z")`.
+nerfstudio is imported when a checkpoint is opened, and is no extra of camvig: its version 1.1.5 wants opencv-python-headless
+4.10, camvig 5.0, so pip refuses to install one beside the other. In an environment of nerfstudio's, with camvig put there
+by `pip install --no-deps`, this module finds all that it needs. The project's tests run without nerfstudio; the adapter was
+tried by hand against 1.1.5, with a nerfacto of a procedural room on a CPU. Splats (splatfacto) need none of this:
+`ns-export gaussian-splat`, then `load_splat_scene("splat.ply", axes="opengl", up="z")`.
 """
 
 from __future__ import annotations

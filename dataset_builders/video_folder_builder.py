@@ -16,7 +16,8 @@ from typing import Any
 import datasets
 
 from .video_cutting import MIN_MOTION, CutSettings
-from .video_folder import SPLITS, VideoFile, VideoFolder, files_in, find_videos, name_in
+from .video_folder import INDEX_NAME, SPLITS, VideoFile, VideoFolder, files_in, find_videos, name_in
+from .video_reader import VIDEO_SUFFIXES
 from .video_report import REPORT_NAME, VideoFileReport, VideoReport, gather_parts, write_part
 
 SMALLEST_SIZE = 16
@@ -47,9 +48,12 @@ class VideoFolderConfig(datasets.BuilderConfig):
         self.folder = str(Path(self.folder).resolve())
 
     def create_config_id(self, config_kwargs: dict, custom_features: datasets.Features | None = None) -> str:
-        """Also by the files' names, sizes and times, so that a changed folder is prepared again."""
-        folder = Path(self.folder)
-        contents = [(name_in(folder, file), file.stat().st_size, file.stat().st_mtime_ns) for file in files_in(folder)]
+        """Also by the names, sizes and times of what matters in it, so that a changed folder is prepared again."""
+        contents = [
+            (name_in(Path(self.folder), file), file.stat().st_size, file.stat().st_mtime_ns)
+            for file in files_in(Path(self.folder))
+            if file.suffix.lower() in VIDEO_SUFFIXES | {".txt"} or file.name == INDEX_NAME
+        ]
         return super().create_config_id(config_kwargs | {"contents": str(contents)}, custom_features)
 
     @property

@@ -32,13 +32,16 @@ class TimedFrame:
 
 
 class VideoReader:
-    """Iterate once over the frames of a file; afterwards `frames_read`, `frames_missing` and `problem` are final."""
+    """Iterate once over the frames of a file; afterwards `frames_read`, `frames_missing` and `problem` are final.
+
+    A problem is why not all frames could be read; it is never raised.
+    """
 
     def __init__(self, file: str | os.PathLike[str]):
         self.file = file
         self.frames_read = 0
         self.frames_missing = 0  # of those that the file's header counts, where it does
-        self.problem: str | None = None  # why not all could be read
+        self.problem: str | None = None
 
     def __iter__(self) -> Iterator[TimedFrame]:
         announced = 0
@@ -64,10 +67,11 @@ class VideoReader:
                 raise ValueError("a frame is damaged")
             if frame.time is None:
                 raise ValueError("a frame has no timestamp")
-            if frame.time <= last_seconds:
-                raise ValueError("a frame is not later than the one before")
-            last_seconds = frame.time
-            yield _upright(frame, stream)
+            if frame.time > last_seconds:
+                last_seconds = frame.time
+                yield _upright(frame, stream)
+            else:
+                self.problem = "frames that are not later than the one before were left out"
 
 
 def _video_stream(container: InputContainer) -> VideoStream:

@@ -10,6 +10,7 @@ from camvig.camera_paths.camera_path import CameraPath
 from camvig.dataset_builders import splat_rasteriser
 from camvig.dataset_builders.gaussian_splats import GaussianSplats
 from camvig.dataset_builders.radiance_field import RadianceField, SceneViews
+from camvig.dataset_builders.room_clips import room_clip
 from camvig.dataset_builders.splat_field import (
     SAMPLES,
     SplatField,
@@ -98,6 +99,30 @@ def test_splats_fit_cameras_read_from_a_file_in_the_same_world(tmp_path, axes):
         assert depth[frame, 16, 16] == pytest.approx(1, abs=0.01)
     row, column = np.unravel_index(rgb[0, ..., 1].argmax(), (33, 33))
     assert row < 15 and column > 18
+
+
+def test_a_room_made_of_splats_looks_like_the_room():
+    """A Gaussian for each pixel of four frames of a clip, at its depth; another frame is drawn from them."""
+    clip = room_clip("validation", 0, 0, size=48, move="truck_left")
+    others = np.isin(np.arange(17), (0, 4, 12, 16))
+    lenses = clip.intrinsics[:, None, None].astype(float)  # [T, 1, 1, 4]
+    y, x = (np.mgrid[:48, :48] + 0.5) / 48
+    rays = np.stack(
+        [(x - lenses[..., 2]) / lenses[..., 0], (y - lenses[..., 3]) / lenses[..., 1], np.ones((17, 48, 48))], -1
+    )
+    local, turns = rays * clip.depth[..., None], clip.camera_to_world[:, None, None].astype(float)
+    points = (turns[..., :3, :3] @ local[..., None])[..., 0] + turns[..., :3, 3]
+    count = others.sum() * 48 * 48
+    scene = GaussianSplats(
+        points[others].reshape(-1, 3),
+        np.log(clip.depth[others] / lenses[others, ..., 0] / 48 * 0.35).reshape(-1, 1).repeat(3, axis=1),
+        np.tile([1.0, 0, 0, 0], (count, 1)),
+        np.full(count, 3.0),
+        (clip.frames[others].reshape(-1, 1, 3) / 255 - 0.5) / 0.28209479177387814,
+    )
+    rgb, depth = field(scene).render(clip.camera_to_world[8:9], clip.intrinsics[8:9], (48, 48))
+    assert -10 * np.log10(np.mean((rgb[0] - clip.frames[8] / 255) ** 2)) > 25
+    assert np.median(np.abs(depth[0] / clip.depth[8] - 1)) < 0.02
 
 
 @pytest.mark.parametrize("up", get_args(Up))

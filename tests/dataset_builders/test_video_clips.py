@@ -121,14 +121,17 @@ def test_two_processes_and_parquet_give_the_same_rows_and_report(builder, splits
     assert again.report == builder.report
 
 
-def test_a_changed_folder_is_prepared_again(make_frames, write_test_video, tmp_path):
+def test_a_changed_folder_is_prepared_again_and_an_unchanged_one_is_not(make_frames, write_test_video, tmp_path):
+    settings = {**SETTINGS, "validation_share": 0.0, "test_share": 0.0, "folder": str(tmp_path)}
+    places = []
     for count in (1, 2):
         write_test_video(tmp_path / f"{count}.mp4", make_frames(60, seed=count))
-        settings = SETTINGS | {"validation_share": 0.0, "test_share": 0.0}
-        builder = VideoClips(cache_dir=str(tmp_path / "cache"), folder=str(tmp_path), **settings)
-        (tmp_path / "cache").mkdir(exist_ok=True)
-        builder.download_and_prepare()
-        assert len(builder.as_dataset(split="train")) == count
+        for _ in range(2):
+            builder = VideoClips(cache_dir=str(tmp_path / "cache"), **settings)  # the cache may lie in the folder
+            builder.download_and_prepare()
+            assert len(builder.as_dataset(split="train")) == builder.report.totals["clips"] == count
+            places.append(builder.cache_dir)
+    assert places[0] == places[1] != places[2] == places[3]
 
 
 def test_a_folder_without_any_clip_says_why_and_leaves_nothing(make_frames, write_test_video, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -73,3 +74,22 @@ def test_what_is_no_video_is_a_problem_not_an_error(tmp_path, content):
     reader = VideoReader(file)
     assert list(reader) == [] and reader.frames_read == 0 and reader.problem
     assert str(tmp_path) not in reader.problem
+
+
+def test_frames_whose_time_is_past_are_left_out(make_frames, tmp_path):
+    frames = make_frames(12)
+    recordings = []
+    for part in (frames, frames[:6]):  # the second starts at 0 again
+        with av.open(str(tmp_path / "part.ts"), "w") as container:
+            stream = container.add_stream("mpeg2video", rate=24)
+            stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+            for rgb in part:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")))
+            container.mux(stream.encode())
+        recordings.append((tmp_path / "part.ts").read_bytes())
+    (tmp_path / "both.ts").write_bytes(b"".join(recordings))
+    reader = VideoReader(tmp_path / "both.ts")
+    seconds = [frame.seconds for frame in reader]
+    assert len(seconds) == reader.frames_read == 12
+    assert np.diff(seconds) == pytest.approx(1 / 24, abs=1e-3)
+    assert "not later than the one before" in str(reader.problem)
