@@ -53,11 +53,14 @@ def _locate(x, y, z, dx, dy, dz, per_unit, half):
 
 @_jit
 def _corners(table, gx, gy, gz, places, shares):
-    """The 8 vertices around grid coordinates: places in the arrays (-1: not stored) and trilinear shares; False to skip."""
+    """The 8 vertices around grid coordinates: their places in the arrays and trilinear shares, 0 and 0 for those not stored.
+
+    Returns the share of the stored ones, or -1 where the sample is to be skipped.
+    """
     i, j, k = int(gx), int(gy), int(gz)
     base = table[i >> 2, j >> 2, k >> 2]
     if base < 0:
-        return False
+        return np.float32(-1)
     fx, fy, fz = gx - np.float32(i), gy - np.float32(j), gz - np.float32(k)
     ex, ey, ez = np.float32(1) - fx, np.float32(1) - fy, np.float32(1) - fz
     shares[0], shares[1], shares[2], shares[3] = ex * ey * ez, ex * ey * fz, ex * fy * ez, ex * fy * fz
@@ -66,21 +69,39 @@ def _corners(table, gx, gy, gz, places, shares):
         first = base * 64 + ((i & 3) << 4) + ((j & 3) << 2) + (k & 3)
         places[0], places[1], places[2], places[3] = first, first + 1, first + 4, first + 5
         places[4], places[5], places[6], places[7] = first + 16, first + 17, first + 20, first + 21
-        return True
+        return np.float32(1)
+    stored = np.float32(1)
     for corner in range(8):
         ci, cj, ck = i + (corner >> 2), j + ((corner >> 1) & 1), k + (corner & 1)
         block = table[ci >> 2, cj >> 2, ck >> 2]
-        places[corner] = -1 if block < 0 else block * 64 + ((ci & 3) << 4) + ((cj & 3) << 2) + (ck & 3)
-    return True
+        if block < 0:
+            stored -= shares[corner]
+            places[corner], shares[corner] = 0, 0
+        else:
+            places[corner] = block * 64 + ((ci & 3) << 4) + ((cj & 3) << 2) + (ck & 3)
+    return stored
 
 
 @_jit
-def _interpolated(density, places, shares):
-    raw = np.float32(0)
+def _interpolated(density, places, shares, stored):
+    """Raw density between the vertices that `_corners` found."""
+    raw = (np.float32(1) - stored) * np.float32(EMPTY_DENSITY)
     for corner in range(8):
-        place = places[corner]
-        raw += shares[corner] * (density[place] if place >= 0 else np.float32(EMPTY_DENSITY))
+        raw += shares[corner] * density[places[corner]]
     return raw
+
+
+@_jit
+def _add_features(features, places, shares, weight, sums):
+    """Adds `weight` times the interpolated features to sums [C]."""
+    a, b, c, d = np.uint64(places[0]), np.uint64(places[1]), np.uint64(places[2]), np.uint64(places[3])
+    e, f, g, h = np.uint64(places[4]), np.uint64(places[5]), np.uint64(places[6]), np.uint64(places[7])
+    for channel in range(CHANNELS):
+        front = shares[0] * features[a, channel] + shares[1] * features[b, channel]
+        front += shares[2] * features[c, channel] + shares[3] * features[d, channel]
+        back = shares[4] * features[e, channel] + shares[5] * features[f, channel]
+        back += shares[6] * features[g, channel] + shares[7] * features[h, channel]
+        sums[channel] += weight * (front + back)
 
 
 @_jit
@@ -93,12 +114,11 @@ def march(table, density, features, origins, directions, near, offsets, targets,
     side = table.shape[0] * 4
     per_unit, half = np.float32((side - 1) / 4), np.float32((side - 1) / 2)
     width = np.float32(STEP / side)  # of an interval in s, which runs along the ray at one voxel a step
-    places, shares = np.empty(8, np.int64), np.empty(8, np.float32)
+    places, shares, sums = np.empty(8, np.uint64), np.empty(8, np.float32), np.empty(CHANNELS, np.float32)
     for ray in range(first, last):
         ox, oy, oz = origins[ray, 0], origins[ray, 1], origins[ray, 2]
         dx, dy, dz = directions[ray, 0], directions[ray, 1], directions[ray, 2]
-        for channel in range(CHANNELS):
-            composited[ray, channel] = 0
+        sums[:] = 0
         light, t, s, count = np.float32(1), np.float32(near[ray]), np.float32(0), 0
         moved, square, error = np.float32(0), np.float32(0), np.float32(0)
         so_far, so_far_s = np.float32(0), np.float32(0)
@@ -113,17 +133,14 @@ def march(table, density, features, origins, directions, near, offsets, targets,
                 continue
             if m > np.float32(FARTHEST):
                 break
-            if _corners(table, gx, gy, gz, places, shares):
-                thickness = math.exp(_interpolated(density, places, shares)) * length * step
+            stored = _corners(table, gx, gy, gz, places, shares)
+            if stored >= 0:
+                thickness = math.exp(_interpolated(density, places, shares, stored)) * length * step
                 alpha = np.float32(1) - math.exp(-thickness)
                 if alpha >= np.float32(LEAST_ALPHA):
                     weight = light * alpha
                     if weight > np.float32(LEAST_WEIGHT):
-                        for corner in range(8):
-                            if places[corner] >= 0:
-                                share, place = weight * shares[corner], places[corner]
-                                for channel in range(CHANNELS):
-                                    composited[ray, channel] += share * features[place, channel]
+                        _add_features(features, places, shares, weight, sums)
                     if light > np.float32(0.5) and light - weight <= np.float32(0.5):
                         middle[ray] = t + step * ((light - np.float32(0.5)) / weight - np.float32(0.5))
                     moved += weight * (s * so_far - so_far_s)
@@ -139,6 +156,7 @@ def march(table, density, features, origins, directions, near, offsets, targets,
                     light -= weight
             t += step
             s += width
+        composited[ray] = sums
         counts[ray] = count
         opacity[ray] = np.float32(1) - light
         distortion[ray] = np.float32(2) * moved + square * width / np.float32(3)
@@ -151,10 +169,12 @@ def march_back(table, features, targets, first, last, counts, records,
     """Adds the gradients of rays first..last-1 to d_density [V] and d_features [V, C]; marks the blocks that it touches."""
     side = table.shape[0] * 4
     width = np.float32(STEP / side)
-    places, shares = np.empty(8, np.int64), np.empty(8, np.float32)
+    places, shares = np.empty(8, np.uint64), np.empty(8, np.float32)
+    sums, slopes = np.empty(CHANNELS, np.float32), np.empty(CHANNELS, np.float32)
     weights, gains = np.empty(records.shape[1], np.float32), np.empty(records.shape[1], np.float32)
     for ray in range(first, last):
         count = counts[ray]
+        slopes[:] = d_composited[ray]
         total, total_s, light = np.float32(0), np.float32(0), np.float32(1)
         for sample in range(count):
             alpha = np.float32(1) - math.exp(-records[ray, sample, 3])
@@ -176,15 +196,14 @@ def march_back(table, features, targets, first, last, counts, records,
                 gain += d_depth_error[ray] * (off - np.float32(1))
             if weight > np.float32(LEAST_WEIGHT):
                 _corners(table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares)
+                sums[:] = 0
+                _add_features(features, places, shares, np.float32(1), sums)
+                for channel in range(CHANNELS):
+                    gain += slopes[channel] * sums[channel]
                 for corner in range(8):
-                    place = places[corner]
-                    if place >= 0:
-                        touched[place >> 6] = True
-                        share, dot = weight * shares[corner], np.float32(0)
-                        for channel in range(CHANNELS):
-                            dot += d_composited[ray, channel] * features[place, channel]
-                            d_features[place, channel] += share * d_composited[ray, channel]
-                        gain += shares[corner] * dot
+                    place, share = places[corner], weight * shares[corner]
+                    for channel in range(CHANNELS):
+                        d_features[place, channel] += share * slopes[channel]
             gains[sample] = gain
         behind = np.float32(0)  # and now backwards; light is what is left behind the last sample
         for sample in range(count - 1, -1, -1):
@@ -194,9 +213,8 @@ def march_back(table, features, targets, first, last, counts, records,
             _corners(table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares)
             for corner in range(8):
                 place = places[corner]
-                if place >= 0:
-                    touched[place >> 6] = True
-                    d_density[place] += slope * shares[corner]
+                touched[place >> np.uint64(6)] = True
+                d_density[place] += slope * shares[corner]
 
 
 @_jit
@@ -250,7 +268,7 @@ def _block(coordinate, side):
 def resample(table, density, features, blocks, side, new_density, new_features, first, last):
     """Values of the old grid at the vertices of blocks [B, 3] first..last-1 of a new one with `side` vertices."""
     scale, limit = np.float32((table.shape[0] * 4 - 1) / (side - 1)), np.float32(table.shape[0] * 4 - 1.001)
-    places, shares = np.empty(8, np.int64), np.empty(8, np.float32)
+    places, shares = np.empty(8, np.uint64), np.empty(8, np.float32)
     for block in range(first, last):
         for vertex in range(64):
             x = min(np.float32(blocks[block, 0] * 4 + (vertex >> 4)) * scale, limit)
@@ -258,9 +276,7 @@ def resample(table, density, features, blocks, side, new_density, new_features, 
             z = min(np.float32(blocks[block, 2] * 4 + (vertex & 3)) * scale, limit)
             new = block * 64 + vertex
             new_density[new] = EMPTY_DENSITY
-            if _corners(table, x, y, z, places, shares):
-                new_density[new] = _interpolated(density, places, shares)
-                for corner in range(8):
-                    if places[corner] >= 0:
-                        for channel in range(CHANNELS):
-                            new_features[new, channel] += shares[corner] * features[places[corner], channel]
+            stored = _corners(table, x, y, z, places, shares)
+            if stored >= 0:
+                new_density[new] = _interpolated(density, places, shares, stored)
+                _add_features(features, places, shares, np.float32(1), new_features[new])
