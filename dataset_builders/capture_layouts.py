@@ -19,14 +19,22 @@ from ..camera_paths.formats.path_format import PathSource, RawPath, to_opencv_ca
 from ..camera_paths.units import Unit
 
 TRANSFORMS_FILES = ("transforms.json", "transforms_train.json")
-DISTORTION_KEYS = ("k1", "k2", "p1", "p2", "k3")  # OpenCV's order, which is nerfstudio's and instant-ngp's meaning of them
+DISTORTION_KEYS = (
+    "k1",
+    "k2",
+    "p1",
+    "p2",
+    "k3",
+)  # OpenCV's order, which is nerfstudio's and instant-ngp's meaning of them
 OTHER_DISTORTION_KEYS = ("k4", "k5", "k6", "distortion_params")
 MILLIMETRE = 0.001  # nerfstudio's default of depth_unit_scale_factor
 METRES = ("metre", "metres", "meter", "meters", "m")  # what some packers write under "units"
 MODEL_FOLDERS = ("sparse/0", "colmap/sparse/0", "sparse", ".")  # where COLMAP and nerfstudio put a model
 IMAGE_FOLDERS = ("images", ".")
 TUM_DEPTH_SCALE = 1 / 5000  # metres in one step of a depth file of the TUM RGB-D benchmark
-TUM_LENS = np.array([525 / 640, 525 / 480, 320 / 640, 240 / 480])  # the benchmark's own default, 319.5 from pixel centres
+TUM_LENS = np.array(
+    [525 / 640, 525 / 480, 320 / 640, 240 / 480]
+)  # the benchmark's own default, 319.5 from pixel centres
 TUM_MOST_SECONDS_APART = 0.02  # the same as the benchmark's associate.py
 
 
@@ -39,7 +47,9 @@ class SaidOfCapture:
 
     def __post_init__(self):
         if self.unit == "scene_depth":
-            raise ValueError('expected the unit of a capture to be "metre" or "scene", got "scene_depth": it has no first frame')
+            raise ValueError(
+                'expected the unit of a capture to be "metre" or "scene", got "scene_depth": it has no first frame'
+            )
 
 
 @dataclass(frozen=True)
@@ -108,10 +118,14 @@ def _opencv_poses(source: PathSource, raw: RawPath) -> np.ndarray:
 def _transforms_view(source: PathSource, fields: dict, number: int, pose: np.ndarray, lens: np.ndarray) -> ListedView:
     name, depth = fields.get("file_path"), fields.get("depth_file_path")
     if not isinstance(name, str) or not (depth is None or isinstance(depth, str)):
-        raise source.error(f'frame {number}: expected file names in "file_path" and "depth_file_path", got {name!r}, {depth!r}')
+        raise source.error(
+            f'frame {number}: expected file names in "file_path" and "depth_file_path", got {name!r}, {depth!r}'
+        )
     for key in OTHER_DISTORTION_KEYS:
         if np.any(fields.get(key, 0)):
-            raise source.error(f'frame {number}: expected a lens with {", ".join(DISTORTION_KEYS)} at most, got "{key}"')
+            raise source.error(
+                f'frame {number}: expected a lens with {", ".join(DISTORTION_KEYS)} at most, got "{key}"'
+            )
     image_file = source.file.parent / name
     if not image_file.suffix and not image_file.is_file():
         image_file = image_file.with_suffix(".png")
@@ -143,7 +157,8 @@ def _read_colmap(folder: Path, said: SaidOfCapture) -> Listing:
     model = colmap.load_model(source)
     images = colmap.images_in_order(source, model, None)
     image_folder = next(
-        (folder / name for name in IMAGE_FOLDERS if (folder / name / images[0].name).is_file()), folder / IMAGE_FOLDERS[0]
+        (folder / name for name in IMAGE_FOLDERS if (folder / name / images[0].name).is_file()),
+        folder / IMAGE_FOLDERS[0],
     )
     world_to_camera = np.stack([image.cam_from_world().matrix() for image in images])
     poses = to_opencv_camera_to_world(world_to_camera, "opencv", "world-to-camera")
@@ -189,7 +204,9 @@ def _read_tum(folder: Path, said: SaidOfCapture) -> Listing:
         pose, depth = (int(np.abs(others - time).argmin()) for others in (pose_times, depth_times))
         if max(abs(pose_times[pose] - time), abs(depth_times[depth] - time)) <= TUM_MOST_SECONDS_APART:
             views.append(
-                ListedView(name, folder / name, poses[pose], TUM_LENS, depth_file=folder / depth_names[depth], aspect=4 / 3)
+                ListedView(
+                    name, folder / name, poses[pose], TUM_LENS, depth_file=folder / depth_names[depth], aspect=4 / 3
+                )
             )
     notes = [f"{len(names) - len(views)} pictures have no pose or depth within {TUM_MOST_SECONDS_APART:g} s"]
     notes = [*notes[: len(names) > len(views)], "the lens is the benchmark's default: 525 pixels of 640"]
@@ -207,6 +224,10 @@ def _stamped(file: Path) -> tuple[np.ndarray, list[str]]:
 
 LAYOUTS = (
     Layout("transforms.json", lambda folder: _transforms_file(folder) is not None, _read_transforms),
-    Layout("a COLMAP model in sparse/0, with pictures in images/", lambda folder: _model_folder(folder) is not None, _read_colmap),
+    Layout(
+        "a COLMAP model in sparse/0, with pictures in images/",
+        lambda folder: _model_folder(folder) is not None,
+        _read_colmap,
+    ),
     Layout("TUM RGB-D: rgb.txt, depth.txt and groundtruth.txt", _is_tum, _read_tum),
 )

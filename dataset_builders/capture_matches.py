@@ -20,7 +20,9 @@ MOST_FEATURES = 1500
 RATIO = 0.75
 NEIGHBOURS = 3  # of each view
 WIDEST_ANGLE = 45.0  # degrees between the optical axes of two neighbours
-LEAST_BASELINE = 0.3  # of the median distance to the nearest view: pairs nearer than this have no epipolar lines to speak of
+LEAST_BASELINE = (
+    0.3  # of the median distance to the nearest view: pairs nearer than this have no epipolar lines to speak of
+)
 INLIER_PX, LEAST_PARALLAX_DEGREES = 2.0, 1.0  # of a match whose place in space is believed
 
 
@@ -45,7 +47,11 @@ def neighbouring_pairs(camera_to_world: np.ndarray, neighbours: int = NEIGHBOURS
     costs[(angles > WIDEST_ANGLE) | (distances < LEAST_BASELINE * nearest)] = np.inf
     pairs = set()
     for view, row in enumerate(costs):
-        pairs |= {(min(view, int(other)), max(view, int(other))) for other in np.argsort(row)[:neighbours] if row[other] < np.inf}
+        pairs |= {
+            (min(view, int(other)), max(view, int(other)))
+            for other in np.argsort(row)[:neighbours]
+            if row[other] < np.inf
+        }
     return sorted(pairs)
 
 
@@ -58,7 +64,9 @@ def match_neighbours(capture: Capture) -> list[PairMatches]:
         grey = cv2.cvtColor(load_picture(capture, view, size).rgb, cv2.COLOR_RGB2GRAY)
         points, descriptors = sift.detectAndCompute(grey, None)
         features.append((np.array([point.pt for point in points]).reshape(-1, 2) + 0.5, descriptors))
-    return [_match(capture, features, sizes, first, second) for first, second in neighbouring_pairs(capture.camera_to_world)]
+    return [
+        _match(capture, features, sizes, first, second) for first, second in neighbouring_pairs(capture.camera_to_world)
+    ]
 
 
 def _match(capture: Capture, features: list, sizes: list[tuple[int, int]], first: int, second: int) -> PairMatches:
@@ -77,7 +85,11 @@ def _mutual(first: np.ndarray | None, second: np.ndarray | None) -> list[tuple[i
         return []
     matcher = cv2.BFMatcher(cv2.NORM_L2)
     ways = [
-        {one.queryIdx: one.trainIdx for one, other in matcher.knnMatch(here, there, k=2) if one.distance < RATIO * other.distance}
+        {
+            one.queryIdx: one.trainIdx
+            for one, other in matcher.knnMatch(here, there, k=2)
+            if one.distance < RATIO * other.distance
+        }
         for here, there in ((first, second), (second, first))
     ]
     return [(here, there) for here, there in ways[0].items() if ways[1].get(there) == here]
@@ -131,9 +143,15 @@ def _triangulated(capture: Capture, pair: PairMatches) -> tuple[np.ndarray, np.n
     a, b, between = rays[0], rays[1], origins[1] - origins[0]
     aa, bb, ab = (np.einsum("mi,mi->m", *each) for each in ((a, a), (b, b), (a, b)))
     determinant = np.maximum(aa * bb - ab**2, 1e-12)
-    along_a, along_b = (bb * (a @ between) - ab * (b @ between)) / determinant, (ab * (a @ between) - aa * (b @ between)) / determinant
+    along_a, along_b = (
+        (bb * (a @ between) - ab * (b @ between)) / determinant,
+        (ab * (a @ between) - aa * (b @ between)) / determinant,
+    )
     parallax = np.degrees(np.arccos(np.clip(ab / np.sqrt(aa * bb), -1, 1)))
     good = (pair.errors_px < INLIER_PX) & (parallax > LEAST_PARALLAX_DEGREES) & (along_a > 0) & (along_b > 0)
     positions = (origins[0] + along_a[:, None] * a + origins[1] + along_b[:, None] * b) / 2
-    in_first = (rigid_motion.invert(capture.camera_to_world[pair.first][None])[0] @ np.column_stack([positions, np.ones(len(a))]).T).T
+    in_first = (
+        rigid_motion.invert(capture.camera_to_world[pair.first][None])[0]
+        @ np.column_stack([positions, np.ones(len(a))]).T
+    ).T
     return positions[good], in_first[good, 2], np.full(good.sum(), pair.first)

@@ -59,7 +59,9 @@ def load_depth(capture: Capture, view: int, size: tuple[int, int] | None = None)
         raise ValueError(f"{file}: expected a depth map with one channel, got {list(steps.shape)}")
     depth = _straightened(capture, view, steps.astype(np.float32), cv2.INTER_NEAREST)
     if size is not None and size != depth.shape:
-        rows, columns = (((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, depth.shape, strict=True))
+        rows, columns = (
+            ((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(size, depth.shape, strict=True)
+        )
         depth = depth[rows][:, columns]
     return np.where(np.isfinite(depth), depth, 0).astype(np.float32) * np.float32(capture.depth_scale)
 

@@ -8,7 +8,7 @@ place, and every one of its pictures was decoded once; a picture that cannot be 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,27 @@ class Capture:
     def __len__(self) -> int:
         return len(self.image_files)
 
+    def chosen(self, views: np.ndarray) -> Capture:
+        """Only these views, by number; what was skipped stays with the whole."""
+        return replace(
+            self,
+            image_files=tuple(self.image_files[view] for view in views),
+            depth_files=tuple(self.depth_files[view] for view in views),
+            camera_to_world=self.camera_to_world[views],
+            intrinsics=self.intrinsics[views],
+            distortion=self.distortion[views],
+            sizes=self.sizes[views],
+            skipped=(),
+        )
+
     @property
     def has_depth(self) -> bool:
         return any(file is not None for file in self.depth_files)
 
 
-def read_capture(folder: str | os.PathLike[str], unit: Unit | None = None, median_depth: float | None = None) -> Capture:
+def read_capture(
+    folder: str | os.PathLike[str], unit: Unit | None = None, median_depth: float | None = None
+) -> Capture:
     """Read a folder in one of the layouts that `capture_layouts` knows: transforms.json, COLMAP, TUM RGB-D.
 
     `unit` ("metre" or "scene") and `median_depth`, that of the first view in this unit, are what the user says beside the
@@ -74,7 +89,9 @@ def read_capture(folder: str | os.PathLike[str], unit: Unit | None = None, media
     checked = [_checked_size(view) for view in listing.views]
     kept = [(view, size) for view, size in zip(listing.views, checked, strict=True) if not isinstance(size, str)]
     skipped = [
-        Skipped(view.name, reason) for view, reason in zip(listing.views, checked, strict=True) if isinstance(reason, str)
+        Skipped(view.name, reason)
+        for view, reason in zip(listing.views, checked, strict=True)
+        if isinstance(reason, str)
     ]
     _check_enough(folder, kept, skipped)
     views = [view for view, _ in kept]

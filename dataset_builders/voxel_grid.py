@@ -64,7 +64,9 @@ class VoxelGrid:
         blocks = (side // 4) ** 3
         table = np.arange(blocks, dtype=np.int32).reshape((side // 4,) * 3)
         density = np.full(blocks * 64, np.log(FIRST_DENSITY), np.float32)
-        return cls(np.asarray(centre, np.float64), float(radius), table, density, np.zeros((blocks * 64, CHANNELS), np.float32))
+        return cls(
+            np.asarray(centre, np.float64), float(radius), table, density, np.zeros((blocks * 64, CHANNELS), np.float32)
+        )
 
     @property
     def side(self) -> int:
@@ -156,7 +158,10 @@ class GridAdam:
         self.steps += 1
         beta, beta_square = self.betas
         correction = np.sqrt(1 - beta_square**self.steps) / (1 - beta**self.steps)
-        for name, rate, lowest, highest in (("density", density_rate, -7.0, 9.0), ("features", feature_rate, -9.0, 9.0)):
+        for name, rate, lowest, highest in (
+            ("density", density_rate, -7.0, 9.0),
+            ("features", feature_rate, -9.0, 9.0),
+        ):
             values = self.grid.density[:, None] if name == "density" else self.grid.features
             settings = np.array([rate * correction, beta, beta_square, 1e-10, lowest, highest], np.float32)
             on_parts(

@@ -195,7 +195,9 @@ def march_back(table, features, targets, first, last, counts, records,
                 off = min(abs(records[ray, sample, 4] / targets[ray] - np.float32(1)), np.float32(1))
                 gain += d_depth_error[ray] * (off - np.float32(1))
             if weight > np.float32(LEAST_WEIGHT):
-                _corners(table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares)
+                _corners(
+                    table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares
+                )
                 sums[:] = 0
                 _add_features(features, places, shares, np.float32(1), sums)
                 for channel in range(CHANNELS):
@@ -218,7 +220,21 @@ def march_back(table, features, targets, first, last, counts, records,
 
 
 @_jit
-def adam(values, gradients, first_moments, second_moments, touched, first, last, rate, beta, beta_square, tiny, lowest, highest):
+def adam(
+    values,
+    gradients,
+    first_moments,
+    second_moments,
+    touched,
+    first,
+    last,
+    rate,
+    beta,
+    beta_square,
+    tiny,
+    lowest,
+    highest,
+):
     """One step for the vertices of touched blocks first..last-1; sums gradients [P, V, C] over P and sets them to 0.
 
     Moments of a vertex without gradient rest, as in DVGO's masked Adam; the bias is corrected by the caller's rate.
@@ -235,7 +251,10 @@ def adam(values, gradients, first_moments, second_moments, touched, first, last,
                     gradients[part, vertex, channel] = 0
                 if gradient != 0:
                     mean = beta * first_moments[vertex, channel] + (np.float32(1) - beta) * gradient
-                    square = beta_square * second_moments[vertex, channel] + (np.float32(1) - beta_square) * gradient * gradient
+                    square = (
+                        beta_square * second_moments[vertex, channel]
+                        + (np.float32(1) - beta_square) * gradient * gradient
+                    )
                     first_moments[vertex, channel], second_moments[vertex, channel] = mean, square
                     value = values[vertex, channel] - rate * mean / (math.sqrt(square) + tiny)
                     values[vertex, channel] = min(max(value, lowest), highest)

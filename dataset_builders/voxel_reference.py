@@ -48,7 +48,9 @@ def march_reference(table: Tensor, density: Tensor, features: Tensor, origins: T
     weights = light * alpha  # [R, K]
     composited = (weights * (weights > LEAST_WEIGHT))[..., None] * values
     apart = (s[:, :, None] - s[:, None, :]).abs()
-    distortion = (weights[:, :, None] * weights[:, None] * apart).sum(dim=(1, 2)) + (weights**2).sum(dim=1) * STEP / side / 3
+    distortion = (weights[:, :, None] * weights[:, None] * apart).sum(dim=(1, 2)) + (weights**2).sum(
+        dim=1
+    ) * STEP / side / 3
     off = (t / targets[:, None].clamp_min(1e-9) - 1).abs().clamp_max(1)
     opacity = weights.sum(dim=1)
     depth_error = torch.where(targets > 0, (weights * off).sum(dim=1) + 1 - opacity, 0)

@@ -25,7 +25,9 @@ def make_rays(count: int = 60, seed: int = 1) -> Rays:
 
 def reference(grid: VoxelGrid, rays: Rays, offsets: np.ndarray, targets: np.ndarray, density, features):
     origins, directions = ((rays.origins - grid.centre) / grid.radius, rays.directions / grid.radius)
-    table, *others = (torch.from_numpy(np.asarray(a)) for a in (grid.table, origins, directions, rays.near, offsets, targets))
+    table, *others = (
+        torch.from_numpy(np.asarray(a)) for a in (grid.table, origins, directions, rays.near, offsets, targets)
+    )
     return march_reference(table, density, features, *(other.double() for other in others))
 
 
@@ -40,10 +42,14 @@ def inputs():
 def test_march_equals_the_torch_reference(inputs):
     grid, rays, offsets, targets = inputs
     marched = grid.march(rays, offsets, targets)
-    truth = reference(grid, rays, offsets, targets, torch.from_numpy(grid.density).double(), torch.from_numpy(grid.features).double())
+    truth = reference(
+        grid, rays, offsets, targets, torch.from_numpy(grid.density).double(), torch.from_numpy(grid.features).double()
+    )
     assert 0.2 < marched.opacity.mean() < 0.98 and np.isinf(marched.depth).any()
     for name in ("features", "opacity", "depth", "distortion", "depth_error"):
-        np.testing.assert_allclose(getattr(marched, name), getattr(truth, name).numpy(), atol=3e-4, rtol=1e-3, err_msg=name)
+        np.testing.assert_allclose(
+            getattr(marched, name), getattr(truth, name).numpy(), atol=3e-4, rtol=1e-3, err_msg=name
+        )
 
 
 def test_gradients_equal_those_of_the_torch_reference(inputs):
@@ -71,7 +77,9 @@ def test_refined_grid_is_the_same_field():
     grid.density[:] = vertices @ [0.1, -0.05, 0.02]
     grid.features[:] = grid.density[:, None]
     fine = grid.refined(np.ones((8, 8, 8), bool))
-    fine_vertices = ((np.argwhere(np.ones((8, 8, 8))) * 4)[:, None] + np.argwhere(np.ones((4, 4, 4)))).reshape(-1, 3) * 15 / 31
+    fine_vertices = (
+        ((np.argwhere(np.ones((8, 8, 8))) * 4)[:, None] + np.argwhere(np.ones((4, 4, 4)))).reshape(-1, 3) * 15 / 31
+    )
     np.testing.assert_allclose(fine.density, fine_vertices @ [0.1, -0.05, 0.02], atol=1e-3)
     np.testing.assert_allclose(fine.features, np.repeat(fine.density[:, None], CHANNELS, axis=1), atol=1e-4)
     assert grid.refined(np.arange(512).reshape(8, 8, 8) < 10).density.shape == (640,)
