@@ -57,7 +57,7 @@ def neighbouring_pairs(camera_to_world: np.ndarray, neighbours: int = NEIGHBOURS
 
 def match_neighbours(capture: Capture) -> list[PairMatches]:
     """Matches of all neighbouring pairs."""
-    sift = cv2.SIFT_create(nfeatures=MOST_FEATURES)
+    sift = cv2.SIFT.create(nfeatures=MOST_FEATURES)
     sizes = [size_of_view(capture, view, SHORTER_SIDE) for view in range(len(capture))]
     features = []
     for view, size in enumerate(sizes):

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from ..camera_paths.plots import draw_figure, frustum, frustum_size, write_png
 from ..camera_paths.units import UNIT_IN_WORDS
 from .capture_matches import PairMatches, match_neighbours, triangulate
-from .capture_pictures import load_picture, size_of_view
+from .capture_pictures import load_picture
 from .captures import Capture, Skipped
 
 LEAST_MATCHES = 15  # of a pair that says something
@@ -106,9 +106,8 @@ def report_lines(report: CaptureReport) -> list[str]:
         lines.append(f"median depth: {report.median_depth:.3g} {UNIT_IN_WORDS[report.unit]}")
     lines += [f"does not fit: {misfit.name}, {misfit.error_px:.1f} px in its best pair" for misfit in report.misfits]
     if report.unmatched:
-        lines.append(
-            f"not judged, too few matches: {len(report.unmatched)} ({', '.join(report.unmatched[:5])}{' ...' * (len(report.unmatched) > 5)})"
-        )
+        names = ", ".join(report.unmatched[:5]) + " ..." * (len(report.unmatched) > 5)
+        lines.append(f"not judged, too few matches: {len(report.unmatched)} ({names})")
     lines += [f"skipped: {skipped.name}: {skipped.reason}" for skipped in report.skipped]
     return lines + [f"note: {note}" for note in report.notes]
 
@@ -126,7 +125,7 @@ def draw_capture(capture: Capture, file: str | os.PathLike[str], pairs: list[Pai
 def _contact_sheet(capture: Capture) -> np.ndarray:
     """Evenly spread views in rows, [H, W, 3] uint8."""
     count = min(len(capture), SHEET_COLUMNS * SHEET_ROWS)
-    width = max(size_of_view(capture, view, TILE_HEIGHT)[1] for view in range(len(capture)))
+    width = round(TILE_HEIGHT * max(width / height for width, height in capture.sizes))
     tiles = []
     for view in np.linspace(0, len(capture) - 1, count).round().astype(int):
         picture = load_picture(capture, int(view)).rgb

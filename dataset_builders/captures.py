@@ -74,8 +74,8 @@ def read_capture(
     """Read a folder in one of the layouts that `capture_layouts` knows: transforms.json, COLMAP, TUM RGB-D.
 
     `unit` ("metre" or "scene") and `median_depth`, that of the first view in this unit, are what the user says beside the
-    files. Raises `ValueError` that names the file where there is no such layout, a pose is not rigid, fewer than two pictures can be
-    used, or all cameras stand at one place.
+    files. Raises `ValueError` that names the file where there is no such layout, a pose is not rigid, fewer than two
+    pictures can be used, or all cameras stand at one place.
     """
     folder = Path(folder)
     said = SaidOfCapture(unit, median_depth)

@@ -54,7 +54,7 @@ def fit_scene(capture: Capture, out: str | os.PathLike[str], report: str | os.Pa
     out, report = Path(out), Path(report)
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ValueError(f"expected a free name for the scene, got {out}, which is there already")
-    train, held_out = split_views(len(capture))
+    train, _ = split_views(len(capture))
     if len(train) < 2:
         raise ValueError(
             f"{capture.folder}: expected at least 3 views, so that 2 are fitted and 1 is held out, got {len(capture)}"

@@ -16,14 +16,13 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from .captures import Capture
 from .fit_pixels import FitPixels, SceneBounds
 from .radiance_field import SceneViews
-from .voxel_field import GREY, PixelRays, VoxelField, ray_colours, rays_through
-from .voxel_grid import MOST_SAMPLES, GridAdam, Rays, VoxelGrid
+from .voxel_field import GREY, PixelRays, VoxelField, ray_colours, ray_colours_back, rays_through
+from .voxel_grid import MOST_SAMPLES, GridAdam, Marched, Rays, VoxelGrid
 
 WHITE = 1.0
 
@@ -108,29 +107,31 @@ class _Fit:
         rays, chosen = self._draw(self.settings.rays)
         offsets = self.generator.random(self.settings.rays, dtype=np.float32)
         marched = self.grid.march(rays, offsets, self.pixels.depth[chosen], keep=True, records=self.records)
-        features, opacity = (torch.from_numpy(a).requires_grad_() for a in (marched.features, marched.opacity))
-        self._loss(features, opacity, rays, chosen).backward()
-        assert features.grad is not None and opacity.grad is not None
+        d_features, d_opacity = self._loss_back(marched, rays, chosen)
         weights = [
             np.full(len(chosen), w / len(chosen), np.float32) for w in (self.settings.distortion, self.settings.depth)
         ]
-        self.adam.back(marched, self.pixels.depth[chosen], features.grad.numpy(), opacity.grad.numpy(), *weights)
+        self.adam.back(marched, self.pixels.depth[chosen], d_features, d_opacity, *weights)
         rate = self.settings.last_rate**share
         self.adam.step(self.settings.density_rate * rate, self.settings.feature_rate * rate)
         self.steps += 1
 
-    def _loss(self, features: torch.Tensor, opacity: torch.Tensor, rays: Rays, chosen: np.ndarray) -> torch.Tensor:
-        """Of colour and opacity; the other two come with the way back through the grid."""
+    def _loss_back(self, marched: Marched, rays: Rays, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients of the loss of colour and opacity with respect to composited features [R, C] and opacity [R].
+
+        Those of distortion and depth are linear in what `march` returns, and need no more than their weights.
+        """
         alpha = self.pixels.alpha
-        background = torch.full((3,), WHITE)
+        background = np.full((1, 3), WHITE, np.float32)
         if alpha is None:
-            background = torch.from_numpy(self.generator.random((len(chosen), 3), dtype=np.float32))
-        truth = torch.from_numpy(self.pixels.rgb[chosen].astype(np.float32) / 255)
-        loss = (ray_colours(features, opacity, rays.directions, background) - truth).square().mean()
-        self.squared_error += 0.05 * (loss.item() - self.squared_error)
+            background = self.generator.random((len(chosen), 3), dtype=np.float32)
+        errors = ray_colours(marched.features, marched.opacity, rays.directions, background)
+        errors -= self.pixels.rgb[chosen] / np.float32(255)
+        self.squared_error += 0.05 * (float(np.square(errors).mean()) - self.squared_error)
+        d_features, d_opacity = ray_colours_back(np.float32(2 / errors.size) * errors, rays.directions, background)
         if alpha is not None:
-            loss = loss + self.settings.opacity * (opacity - torch.from_numpy(alpha[chosen])).square().mean()
-        return loss
+            d_opacity += np.float32(2 * self.settings.opacity / len(chosen)) * (marched.opacity - alpha[chosen])
+        return d_features, d_opacity
 
     def _draw(self, count: int) -> tuple[Rays, np.ndarray]:
         """Random pixels' rays, and the numbers of the pixels [count]."""

@@ -1,9 +1,9 @@
 """`VoxelField`: a fitted scene as a `RadianceField`, and the colour of a ray that the fit and the rendering share.
 
 What always holds: a vertex's `CHANNELS` features are, for each of red, green and blue, spherical harmonics up to degree 1 of
-the direction, (1, x, y, z) up to factors; they are composited along the ray first and the direction comes in
-once a ray, which gives the same colour because it is the same along the ray (our choice, for speed). Colours are offsets from grey; what the ray's opacity
-leaves is filled with the scene's `background`.
+the direction, (1, x, y, z) up to factors; they are composited along the ray first and the direction comes in once a ray,
+which gives the same colour because it is the same along the ray (our choice, for speed). Colours are offsets from grey;
+what the ray's opacity leaves is filled with the scene's `background`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..camera_paths.units import Unit
 from .radiance_field import Rendering, SceneViews
@@ -45,15 +43,29 @@ def rays_through(pixels: PixelRays, camera_to_world: np.ndarray, intrinsics: np.
     return Rays(poses[:, :3, 3][pixels.views], directions, np.full(len(directions), near, np.float32))
 
 
-def ray_colours(features: Tensor, opacity: Tensor, directions: np.ndarray, background: Tensor) -> Tensor:
+def ray_colours(
+    features: np.ndarray, opacity: np.ndarray, directions: np.ndarray, background: np.ndarray
+) -> np.ndarray:
     """Composited features [R, C] and opacity [R] of rays with directions [R, 3] -> colours [R, 3], not clipped to 0..1.
 
     background is [3] or [R, 3].
     """
-    unit = torch.from_numpy(directions / np.linalg.norm(directions, axis=1, keepdims=True))
-    harmonics = features.view(-1, 3, 4)
-    colours = harmonics[:, :, 0] + (harmonics[:, :, 1:] * unit[:, None]).sum(dim=2)
+    colours = np.einsum("rcb,rb->rc", features.reshape(-1, 3, 4), _harmonics(directions))
     return colours + GREY * opacity[:, None] + (1 - opacity[:, None]) * background
+
+
+def ray_colours_back(
+    slopes: np.ndarray, directions: np.ndarray, background: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The gradient of a loss with respect to colours [R, 3] -> that with respect to features [R, C] and opacity [R]."""
+    d_features = slopes[:, :, None] * _harmonics(directions)[:, None]
+    return d_features.reshape(len(slopes), -1), (slopes * (GREY - background)).sum(axis=1)
+
+
+def _harmonics(directions: np.ndarray) -> np.ndarray:
+    """1, x, y, z of unit directions, [R, 4]."""
+    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.concatenate([np.ones_like(unit[:, :1]), unit], axis=1)
 
 
 @dataclass
@@ -89,6 +101,5 @@ class VoxelField:
 
     def _look(self, rays: Rays) -> tuple[np.ndarray, np.ndarray]:
         marched = self.grid.march(rays)
-        features, opacity = torch.from_numpy(marched.features), torch.from_numpy(marched.opacity)
-        colours = ray_colours(features, opacity, rays.directions, torch.from_numpy(self.background))
-        return colours.clamp(0, 1).numpy(), marched.depth
+        colours = ray_colours(marched.features, marched.opacity, rays.directions, self.background)
+        return colours.clip(0, 1), marched.depth

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from .voxel_kernels import CHANNELS
 PARTS = 2
 FIRST_DENSITY = 0.1  # optical depth per half side of the inner cube, before anything is known
 MOST_SAMPLES = 512  # of a ray
+LOWEST_DENSITY, HIGHEST_DENSITY, MOST_FEATURE = -7.0, 9.0, 9.0  # that Adam lets values become
+TINY = 1e-10  # Adam's epsilon
 _threads = ThreadPoolExecutor(PARTS)
 
 
@@ -84,12 +87,9 @@ class VoxelGrid:
         targets = np.zeros(count, np.float32) if targets is None else targets
         if records is None:
             records = np.empty((count if keep else 1, MOST_SAMPLES, 6), np.float32)
-        out = Marched(
-            np.empty((count, CHANNELS), np.float32),
-            *(np.empty(count, np.float32) for _ in range(4)),
-            np.zeros(count, np.int32),
-            records,
-        )
+        opacity, depth, distortion, depth_error = np.empty((4, count), np.float32)
+        composited, counts = np.empty((count, CHANNELS), np.float32), np.zeros(count, np.int32)
+        out = Marched(composited, opacity, depth, distortion, depth_error, counts, records)
         origins, directions = self._inner(rays)
         on_parts(
             count,
@@ -115,7 +115,7 @@ class VoxelGrid:
                 lambda part, first, last, marched=marched: voxel_kernels.mark_seen(
                     self.table, marched.counts, marched.records, first, last, np.float32(least_weight), side, seen[part])
             )  # fmt: skip
-        return seen.any(axis=0)
+        return np.logical_or.reduce(seen, axis=0)
 
     def refined(self, seen: np.ndarray) -> VoxelGrid:
         """A grid with the blocks `seen` [side/4]^3, with this grid's values at its vertices."""
@@ -140,7 +140,7 @@ class GridAdam:
         shapes = {"density": (len(grid.density), 1), "features": grid.features.shape}
         self.gradients = {name: np.zeros((PARTS, *shape), np.float32) for name, shape in shapes.items()}
         self.moments = {name: np.zeros((2, *shape), np.float32) for name, shape in shapes.items()}
-        self.touched = np.zeros((PARTS, len(grid.density) // 64), np.bool_)
+        self.touched = np.zeros((PARTS, len(grid.density)), np.bool_)
 
     def back(self, marched: Marched, targets: np.ndarray, d_features: np.ndarray, d_opacity: np.ndarray,
              d_distortion: np.ndarray, d_depth_error: np.ndarray) -> None:  # fmt: skip
@@ -159,16 +159,16 @@ class GridAdam:
         beta, beta_square = self.betas
         correction = np.sqrt(1 - beta_square**self.steps) / (1 - beta**self.steps)
         for name, rate, lowest, highest in (
-            ("density", density_rate, -7.0, 9.0),
-            ("features", feature_rate, -9.0, 9.0),
+            ("density", density_rate, LOWEST_DENSITY, HIGHEST_DENSITY),
+            ("features", feature_rate, -MOST_FEATURE, MOST_FEATURE),
         ):
             values = self.grid.density[:, None] if name == "density" else self.grid.features
-            settings = np.array([rate * correction, beta, beta_square, 1e-10, lowest, highest], np.float32)
+            gradients, (means, squares) = self.gradients[name], self.moments[name]
+            numbers = [np.float32(number) for number in (rate * correction, beta, beta_square, TINY, lowest, highest)]
+            step = partial(voxel_kernels.adam, values, gradients, means, squares, self.touched)
             on_parts(
-                self.touched.shape[1],
-                lambda part, first, last, name=name, values=values, settings=settings: voxel_kernels.adam(
-                    values, self.gradients[name], *self.moments[name], self.touched, first, last, *settings)
-            )  # fmt: skip
+                self.touched.shape[1], lambda part, first, last, step=step, numbers=numbers: step(first, last, *numbers)
+            )
         self.touched[:] = False
 
 

@@ -2,13 +2,13 @@
 
 What always holds: a ray has z = 1 in camera axes, so its parameter t is z-depth. Space is contracted to the cube
 [-2, 2]^3: unchanged inside [-1, 1]^3, and n -> n (2 - 1/m) / m outside, where m = max |n| (mip-NeRF 360's contraction,
-arXiv 2111.12077 eq. 10, with the largest component instead of the length). Vertices lie at the whole numbers of grid coordinates 0..N-1.
-They are stored in blocks of 4x4x4: `table[block]` is the block's place in the arrays, or -1 where nothing is stored, and
-nothing is stored where space is empty. A sample whose lowest corner is in such a block is skipped.
+arXiv 2111.12077 eq. 10, with the largest component instead of the length). Vertices lie at the whole numbers of grid
+coordinates 0..N-1. They are stored in blocks of 4x4x4: `table[block]` is the block's place in the arrays, or -1 where
+nothing is stored, and nothing is stored where space is empty. A sample whose lowest corner is in such a block is skipped.
 
 A vertex has a raw density, whose interpolated value's exponential is optical depth per unit of contracted length
-(activated after interpolation, as DVGO, arXiv 2111.11215), and `CHANNELS` features, which are composited as they are. Because every ray
-belongs to one direction, what depends on the direction is applied to the composited features, once a ray.
+(activated after interpolation, as DVGO, arXiv 2111.11215), and `CHANNELS` features, which are composited as they are.
+Because every ray belongs to one direction, what depends on the direction is applied to the composited features, once a ray.
 
 Kernels run serially without the GIL, each with gradient arrays of its own. They stay in one file because numba's cache
 does not notice changes in functions of other files.
@@ -166,19 +166,18 @@ def march(table, density, features, origins, directions, near, offsets, targets,
 @_jit
 def march_back(table, features, targets, first, last, counts, records,
                d_composited, d_opacity, d_distortion, d_depth_error, d_density, d_features, touched):  # fmt: skip
-    """Adds the gradients of rays first..last-1 to d_density [V] and d_features [V, C]; marks the blocks that it touches."""
-    side = table.shape[0] * 4
+    """Adds the gradients of rays first..last-1 to d_density [V] and d_features [V, C]; marks the vertices touched [V]."""
+    side, most = table.shape[0] * 4, records.shape[1]
     width = np.float32(STEP / side)
-    places, shares = np.empty(8, np.uint64), np.empty(8, np.float32)
+    places, shares = np.empty((most, 8), np.uint64), np.empty((most, 8), np.float32)
     sums, slopes = np.empty(CHANNELS, np.float32), np.empty(CHANNELS, np.float32)
-    weights, gains = np.empty(records.shape[1], np.float32), np.empty(records.shape[1], np.float32)
+    weights, gains = np.empty(most, np.float32), np.empty(most, np.float32)
     for ray in range(first, last):
         count = counts[ray]
         slopes[:] = d_composited[ray]
         total, total_s, light = np.float32(0), np.float32(0), np.float32(1)
         for sample in range(count):
-            alpha = np.float32(1) - math.exp(-records[ray, sample, 3])
-            weights[sample] = light * alpha
+            weights[sample] = light * (np.float32(1) - math.exp(-records[ray, sample, 3]))
             total += weights[sample]
             total_s += weights[sample] * records[ray, sample, 5]
             light -= weights[sample]
@@ -194,16 +193,15 @@ def march_back(table, features, targets, first, last, counts, records,
             if targets[ray] > 0:
                 off = min(abs(records[ray, sample, 4] / targets[ray] - np.float32(1)), np.float32(1))
                 gain += d_depth_error[ray] * (off - np.float32(1))
+            where = records[ray, sample]
+            _corners(table, where[0], where[1], where[2], places[sample], shares[sample])
             if weight > np.float32(LEAST_WEIGHT):
-                _corners(
-                    table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares
-                )
                 sums[:] = 0
-                _add_features(features, places, shares, np.float32(1), sums)
+                _add_features(features, places[sample], shares[sample], np.float32(1), sums)
                 for channel in range(CHANNELS):
                     gain += slopes[channel] * sums[channel]
                 for corner in range(8):
-                    place, share = places[corner], weight * shares[corner]
+                    place, share = places[sample, corner], weight * shares[sample, corner]
                     for channel in range(CHANNELS):
                         d_features[place, channel] += share * slopes[channel]
             gains[sample] = gain
@@ -212,11 +210,10 @@ def march_back(table, features, targets, first, last, counts, records,
             slope = records[ray, sample, 3] * (light * gains[sample] - behind)
             behind += weights[sample] * gains[sample]
             light += weights[sample]
-            _corners(table, records[ray, sample, 0], records[ray, sample, 1], records[ray, sample, 2], places, shares)
             for corner in range(8):
-                place = places[corner]
-                touched[place >> np.uint64(6)] = True
-                d_density[place] += slope * shares[corner]
+                place = places[sample, corner]
+                touched[place] = True
+                d_density[place] += slope * shares[sample, corner]
 
 
 @_jit
@@ -235,29 +232,30 @@ def adam(
     lowest,
     highest,
 ):
-    """One step for the vertices of touched blocks first..last-1; sums gradients [P, V, C] over P and sets them to 0.
+    """One step for the touched vertices of first..last-1; sums gradients [P, V, C] over P and sets them to 0.
 
-    Moments of a vertex without gradient rest, as in DVGO's masked Adam; the bias is corrected by the caller's rate.
+    Moments of a value without gradient rest, as in DVGO's masked Adam; the bias is corrected by the caller's rate.
     """
     parts, channels = gradients.shape[0], values.shape[1]
-    for block in range(first, last):
-        if not touched[0, block] and not touched[1, block]:
+    for vertex in range(first, last):
+        is_touched = False
+        for part in range(parts):
+            is_touched |= touched[part, vertex]
+        if not is_touched:
             continue
-        for vertex in range(block * 64, block * 64 + 64):
-            for channel in range(channels):
-                gradient = np.float32(0)
-                for part in range(parts):
-                    gradient += gradients[part, vertex, channel]
-                    gradients[part, vertex, channel] = 0
-                if gradient != 0:
-                    mean = beta * first_moments[vertex, channel] + (np.float32(1) - beta) * gradient
-                    square = (
-                        beta_square * second_moments[vertex, channel]
-                        + (np.float32(1) - beta_square) * gradient * gradient
-                    )
-                    first_moments[vertex, channel], second_moments[vertex, channel] = mean, square
-                    value = values[vertex, channel] - rate * mean / (math.sqrt(square) + tiny)
-                    values[vertex, channel] = min(max(value, lowest), highest)
+        for channel in range(channels):
+            gradient = np.float32(0)
+            for part in range(parts):
+                gradient += gradients[part, vertex, channel]
+                gradients[part, vertex, channel] = 0
+            if gradient != 0:
+                mean = beta * first_moments[vertex, channel] + (np.float32(1) - beta) * gradient
+                square = (
+                    beta_square * second_moments[vertex, channel] + (np.float32(1) - beta_square) * gradient * gradient
+                )
+                first_moments[vertex, channel], second_moments[vertex, channel] = mean, square
+                value = values[vertex, channel] - rate * mean / (math.sqrt(square) + tiny)
+                values[vertex, channel] = min(max(value, lowest), highest)
 
 
 @_jit
