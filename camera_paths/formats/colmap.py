@@ -58,11 +58,11 @@ def _pycolmap() -> Any:
 
 
 def read(source: PathSource, options: PathOptions) -> RawPath:
-    model = _load(source)
-    images = _images_in_order(source, model, options.camera)
+    model = load_model(source)
+    images = images_in_order(source, model, options.camera)
     cameras = {image.camera_id: model.cameras[image.camera_id] for image in images}
-    lenses = {number: _intrinsics(source, camera) for number, camera in cameras.items()}
-    depth, notes = _median_depth(model, images[0], lenses[images[0].camera_id])
+    lenses = {number: normalised_intrinsics(source, camera) for number, camera in cameras.items()}
+    depth, notes = median_depth(model, images[0], lenses[images[0].camera_id])
     unit = options.unit or (None if depth is None else "scene")
     return RawPath(
         np.stack([image.cam_from_world().matrix() for image in images]),
@@ -75,7 +75,7 @@ def read(source: PathSource, options: PathOptions) -> RawPath:
     )
 
 
-def _load(source: PathSource) -> Any:
+def load_model(source: PathSource) -> Any:
     """The model as pycolmap has it, from files that are whole."""
     pycolmap, suffix = _pycolmap(), _suffix(source.file)
     missing = [name for name in REQUIRED_FILES if not (source.file / f"{name}{suffix}").is_file()]
@@ -193,7 +193,7 @@ def _count_parameters(file: PathSource, camera_model: int, pycolmap: Any) -> int
         raise file.error(f"expected a camera model that COLMAP knows, got number {camera_model}") from None
 
 
-def _images_in_order(source: PathSource, model: Any, camera: str | None) -> list[Any]:
+def images_in_order(source: PathSource, model: Any, camera: str | None) -> list[Any]:
     """The registered images of one camera, or of all where these take turns, by name."""
     images = [model.images[number] for number in model.reg_image_ids()]
     if not images:
@@ -218,7 +218,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part) if index % 2 else -1, part) for index, part in enumerate(parts)]
 
 
-def _intrinsics(source: PathSource, camera: Any) -> np.ndarray:
+def normalised_intrinsics(source: PathSource, camera: Any) -> np.ndarray:
     """Normalised fx, fy, cx, cy, [4]."""
     if not camera.is_perspective_pinhole():
         raise source.error(f"camera {camera.camera_id}: expected a perspective lens, got {camera.model_name}")
@@ -241,7 +241,7 @@ def _note_on_distortion(cameras: list[Any]) -> list[str]:
     return []
 
 
-def _median_depth(model: Any, image: Any, intrinsics: np.ndarray) -> tuple[float | None, list[str]]:
+def median_depth(model: Any, image: Any, intrinsics: np.ndarray) -> tuple[float | None, list[str]]:
     """Of the points that the image observes, or else of those it could see; None without any. And a note."""
     observed = [point.point3D_id for point in image.points2D if point.has_point3D()]
     points = [model.points3D[number].xyz for number in observed] or [point.xyz for point in model.points3D.values()]

@@ -1,0 +1,84 @@
+"""`camvig data`: look at a capture before it is used, and fit a scene to it.
+
+A capture is a folder with transforms.json, a COLMAP model or a TUM RGB-D sequence. Only `fit-scene` needs torch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .modules import module
+
+app = typer.Typer(help="Captures and scenes: check, fit-scene.", no_args_is_help=True)
+
+CaptureFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="A folder with transforms.json, a COLMAP model, or a TUM RGB-D sequence.")
+]
+CaptureUnit = Annotated[
+    Literal["metre", "scene"] | None, typer.Option("--unit", help="The unit of its poses, where its files do not say.")
+]
+MedianDepth = Annotated[
+    float | None, typer.Option("--median-depth", help="Median depth of the first view in that unit, where it is known.")
+]
+
+
+@app.command()
+def check(
+    folder: CaptureFolder,
+    out: Annotated[Path | None, typer.Option(help="Also draw a contact sheet and the cameras to this .png.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write the numbers to this .json.")] = None,
+    unit: CaptureUnit = None,
+    median_depth: MedianDepth = None,
+) -> None:
+    """Say whether a capture's poses fit its pictures, and which do not."""
+    for file, suffix in ((out, ".png"), (json_file, ".json")):
+        _check_output(file, suffix)
+    capture = module("dataset_builders.captures").read_capture(folder, unit, median_depth)
+    pairs = module("dataset_builders.capture_matches").match_neighbours(capture)
+    reports = module("dataset_builders.capture_report")
+    report = reports.capture_report(capture, pairs)
+    typer.echo("\n".join(reports.report_lines(report)))
+    if json_file is not None:
+        _write_json(asdict(report), json_file)
+    if out is not None:
+        reports.draw_capture(capture, out, pairs)
+
+
+@app.command("fit-scene")
+def fit_scene(
+    folder: CaptureFolder,
+    out: Annotated[Path, typer.Option(help="The scene's folder, which must not be there yet.")],
+    minutes: Annotated[float, typer.Option(min=0.05, help="Fit for at most so many minutes.")],
+    json_file: Annotated[Path, typer.Option("--json", help="Where the report goes; its .png shows held-out views.")],
+    size: Annotated[int, typer.Option(min=16, help="Shorter side in pixels to which pictures are shrunk.")] = 128,
+    seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
+    licence: Annotated[str, typer.Option(help="Licence of the pictures; it goes with every clip.")] = "not stated",
+    unit: CaptureUnit = None,
+    median_depth: MedianDepth = None,
+) -> None:
+    """Fit a radiance field to a capture; every eighth view is held out and measured."""
+    _check_output(json_file, ".json")
+    capture = module("dataset_builders.captures").read_capture(folder, unit, median_depth)
+    for skipped in capture.skipped:
+        typer.echo(f"camvig: note: skipped {skipped.name}: {skipped.reason}", err=True)
+    figures = module("dataset_builders.fit_scene").fit_scene(
+        capture, out, json_file, minutes, shorter_side=size, seed=seed, licence=licence
+    )
+    typer.echo(f"held-out views {figures['psnr']['held_out']:.2f} dB, fitted views {figures['psnr']['train']:.2f} dB")
+    typer.echo(out)
+
+
+def _check_output(file: Path | None, suffix: str) -> None:
+    if file is not None and file.suffix.lower() != suffix:
+        raise ValueError(f"expected an output name that ends in {suffix}, got {file}")
+
+
+def _write_json(content: dict, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with module("camera_paths.atomic_file").write_then_rename(file) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
