@@ -1,4 +1,5 @@
-"""The `camvig` command: `generate`, `demo`, `eval`, `path` (`path_commands`) and `data` (`data_commands`).
+"""The `camvig` command: `generate`, `demo`, `eval`, `path` (`path_commands`) and
+`data` (`data_commands`, `clip_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
 a command line that cannot be read; a warning is one line too. Torch and its friends are imported inside the commands
@@ -16,7 +17,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__, data_commands, path_commands
+from . import __version__, clip_commands, path_commands
 from .modules import module
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(path_commands.app, name="path")
-app.add_typer(data_commands.app, name="data")
+app.add_typer(clip_commands.app, name="data")
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]

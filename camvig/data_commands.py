@@ -14,7 +14,7 @@ import typer
 
 from .modules import module
 
-app = typer.Typer(help="Captures and scenes: check, fit-scene.", no_args_is_help=True)
+app = typer.Typer(help="Training sets out of your own captures and videos.", no_args_is_help=True)
 
 CaptureFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A folder with transforms.json, a COLMAP model, or a TUM RGB-D sequence.")

@@ -37,6 +37,7 @@ class NerfstudioField:
     views: SceneViews
     licence: str = "unknown"
     unit: Unit = "scene"
+    credit: str = ""
 
     def render(self, camera_to_world: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> Rendering:
         """Poses [T, 4, 4] and lenses [T, 4] -> pictures of `size` (height, width) pixels."""

@@ -57,6 +57,7 @@ class _Job:
     folder: Path
     plan: Plan
     source: str
+    trust_remote_code: bool
     file: ClipFile
 
 
@@ -78,20 +79,22 @@ def render_clips(
     seed: int = 0,
     num_processes: int = 1,
     shard: tuple[int, int] = (0, 1),
+    trust_remote_code: bool = False,
 ) -> dict:
     """Render what is missing of `clips` clips of `sources` (see `scene_sources`) into `folder`, and return its report.
 
     Args:
         shard: (i, n): only every n-th file, from the i-th; another process or machine does the others.
+        trust_remote_code: for nerfstudio's checkpoints, see `scene_sources`.
 
     Raises:
         ValueError: no or the same scenes, a folder of another plan, or a scene in which hardly any path fits.
     """
-    plan, source_of = make_plan(sources, clips, size, seed)
+    plan, source_of = make_plan(sources, clips, size, seed, trust_remote_code)
     keep_plan(plan, folder)
     mine = files_of(plan)[shard[0] :: shard[1]]
     missing = [file for file in mine if not (folder / file.name).exists()]
-    jobs = [_Job(folder, plan, source_of[file.scene], file) for file in missing]
+    jobs = [_Job(folder, plan, source_of[file.scene], trust_remote_code, file) for file in missing]
     done = sum(file.count for file in mine) - sum(file.count for file in missing)
     with tqdm(total=sum(file.count for file in mine), initial=done, unit="clip", desc="rendering") as progress:
         for count in _run(jobs, num_processes):
@@ -99,7 +102,9 @@ def render_clips(
     return write_report(plan, folder)
 
 
-def make_plan(sources: Sequence[str], clips: int, size: int, seed: int) -> tuple[Plan, dict[str, str]]:
+def make_plan(
+    sources: Sequence[str], clips: int, size: int, seed: int, trust_remote_code: bool = False
+) -> tuple[Plan, dict[str, str]]:
     """The plan, and which source each scene's name is."""
     if not 16 <= size <= 1024:
         raise ValueError(f"expected pictures of 16 to 1024 pixels, got {size}")
@@ -107,7 +112,7 @@ def make_plan(sources: Sequence[str], clips: int, size: int, seed: int) -> tuple
         raise ValueError(f"expected at least one clip and one scene, got {clips} and {len(sources)}")
     source_of: dict[str, str] = {}
     for source in sources:
-        name = open_scene(source).name
+        name = open_scene(source, trust_remote_code).name
         if name in source_of:
             raise ValueError(f"expected scenes of different names, got {name!r} from {source_of[name]} and {source}")
         source_of[name] = source
@@ -179,12 +184,12 @@ def _use_one_thread() -> None:
 
 
 @lru_cache(maxsize=1)
-def _scene_paths(source: str) -> ScenePaths:
-    return ScenePaths(open_scene(source))
+def _scene_paths(source: str, trust_remote_code: bool) -> ScenePaths:
+    return ScenePaths(open_scene(source, trust_remote_code))
 
 
 def _write_file(job: _Job) -> int:
-    paths, report = _scene_paths(job.source), PathReport()
+    paths, report = _scene_paths(job.source, job.trust_remote_code), PathReport()
     numbers: Iterable[int] = range(job.file.first, job.file.first + job.file.count)
     rows = [scene_clip(paths, job.plan.seed * 10**9 + number, job.plan.size, report) for number in numbers]
     table = scene_row_table(rows)

@@ -57,6 +57,7 @@ class SplatField:
     unit: Unit = "scene"
     licence: str = "unknown"
     backend: Backend = "numba"
+    credit: str = ""
 
     def render(self, camera_to_world: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> Rendering:
         """Poses [T, 4, 4] and lenses [T, 4] -> pictures of `size` (height, width) pixels; see the top of the file."""
@@ -99,6 +100,7 @@ def load_splat_scene(
     cameras: str | os.PathLike[str] | None = None,
     unit: Unit = "scene",
     licence: str = "unknown",
+    credit: str = "",
     backend: Backend | None = None,
 ) -> SplatField:
     """Read a scene from a .ply, a compressed .ply or a .sog.
@@ -122,7 +124,7 @@ def load_splat_scene(
         views = ring_of_views(splats, up or ("-y" if axes == "opencv" else "y"))
         views = SceneViews(TO_OPENCV[axes] @ views.camera_to_world, views.intrinsics)
     name = file.stem.removesuffix(".compressed")
-    return SplatField(name, splats, views, axes, unit, licence, backend or quickest_backend())
+    return SplatField(name, splats, views, axes, unit, licence, backend or quickest_backend(), credit)
 
 
 def _captured_views(cameras: str | os.PathLike[str], unit: Unit) -> SceneViews:

@@ -79,6 +79,7 @@ class VoxelField:
     grid: VoxelGrid
     near: float  # z-depth at which rays begin, in `unit`
     background: np.ndarray = field(default_factory=lambda: np.full(3, GREY, np.float32))  # [3] behind everything
+    credit: str = ""
 
     def render(self, camera_to_world: np.ndarray, intrinsics: np.ndarray, size: tuple[int, int]) -> Rendering:
         """Poses [T, 4, 4] and lenses [T, 4] -> pictures of `size` (height, width) pixels, one ray through each centre.

@@ -72,7 +72,7 @@ def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer)
 class Part:
     """Clips that become one part of the cache."""
 
-    source: str  # the folder's name
+    source: str  # see `source_name`
     number: int
     file: Path | None  # of Parquet, or
     cache: ClipCache | None  # of which it is shard `number`
@@ -88,16 +88,22 @@ class Part:
 
 def parts_of(folder: Path) -> list[Part]:
     """The parts that a folder's clips become, in order. `ValueError` if it holds none."""
-    files = clip_files(folder) if folder.is_dir() else []
+    files, source = clip_files(folder) if folder.is_dir() else [], source_name(folder)
     if files:
-        return [Part(folder.name, number, file, None) for number, file in enumerate(files)]
+        return [Part(source, number, file, None) for number, file in enumerate(files)]
     shards = shards_in(folder) if folder.is_dir() else []
     if not shards:
         raise ValueError(
             f"expected a folder of clips (*.parquet, or shards of rendered clips), got {folder}: none there"
         )
     cache = ClipCache(shards)
-    return [Part(folder.name, number, None, cache) for number in range(len(shards))]
+    return [Part(source, number, None, cache) for number in range(len(shards))]
+
+
+def source_name(folder: Path) -> str:
+    """A folder's name; with that of the folder around it if it is a split's."""
+    folder = folder.resolve()
+    return f"{folder.parent.name}-{folder.name}" if folder.name in ("train", "validation", "test") else folder.name
 
 
 def clip_of_row(row: dict) -> dict:
@@ -203,7 +209,7 @@ def tokenize_clips(
         augment: also mirrored and reversed clips, in changed colours, as camvig-tiny's training had them.
         shard: (i, n): only every n-th part, from the i-th.
     """
-    names = [folder.name for folder in folders]
+    names = [source_name(folder) for folder in folders]
     if len(set(names)) < len(names):
         raise ValueError(f"expected folders of clips with different names, got {', '.join(names)}")
     parts = [part for folder in folders for part in parts_of(folder)]
