@@ -115,6 +115,7 @@ def tokenize(
     shard: ShardOption = None,
 ) -> None:
     """Turn clips into the ids that training reads."""
+    module("pipelines.video_job").quiet_libraries()
     stage = module("training_scripts.tokenize_clips")
     tokenizers = stage.Tokenizers.load(
         visual_tokenizer or _component(checkpoint, "visual_tokenizer"),

@@ -58,13 +58,18 @@ class MadeVideo:
 
 def load_pipeline(checkpoint: str) -> CamViGPipeline:
     """Load a checkpoint without a word from the libraries."""
+    quiet_libraries()
+    return CamViGPipeline.from_pretrained(checkpoint)
+
+
+def quiet_libraries() -> None:
+    """No progress bars and no warnings from diffusers and transformers: what matters is an error of ours."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-    return CamViGPipeline.from_pretrained(checkpoint)
 
 
 def generate_to_files(

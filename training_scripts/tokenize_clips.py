@@ -35,6 +35,7 @@ from ..dataset_builders.scene_paths import in_usual_scale
 from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from ..pipelines.checkpoint_folder import load_component
 from .visual_batches import change_colours
 
 BATCH_CLIPS = 16
@@ -50,12 +51,13 @@ class Tokenizers:
 
     @classmethod
     def load(cls, visual: str | Path, camera: str | Path) -> Tokenizers:
-        """From two folders, each a saved model."""
-        loaded = (
-            CamViGVisualTokenizer.from_pretrained(visual, dtype=torch.bfloat16).float().eval(),
-            CamViGCameraTokenizer.from_pretrained(camera).eval(),
+        """From two folders, each a saved model. `ValueError` names what is missing or damaged."""
+        visual_tokenizer = load_component(CamViGVisualTokenizer, Path(visual), torch.bfloat16).float().eval()
+        camera_tokenizer = load_component(CamViGCameraTokenizer, Path(camera), torch.float32).eval()
+        assert isinstance(visual_tokenizer, CamViGVisualTokenizer) and isinstance(
+            camera_tokenizer, CamViGCameraTokenizer
         )
-        return cls(*loaded, fingerprint_of(*loaded))
+        return cls(visual_tokenizer, camera_tokenizer, fingerprint_of(visual_tokenizer, camera_tokenizer))
 
 
 def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer) -> str:
