@@ -58,7 +58,7 @@ def render_clips(
     out: Annotated[Path, typer.Option(help="Folder of the clips; it keeps its plan and is filled up when run again.")],
     seed: Annotated[int, typer.Option(min=0, help="Seed of the camera paths.")] = 0,
     size: Annotated[int, typer.Option(help="Pixels a side.")] = 64,
-    num_proc: Annotated[int, typer.Option(min=1, help="Processes, of one thread each.")] = 1,
+    num_proc: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     shard: ShardOption = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Allow nerfstudio's configurations, which can run any code.")

@@ -167,20 +167,12 @@ def _as_counts(report: PathReport) -> dict[str, dict[str, int]]:
 
 
 def _run(jobs: list[_Job], num_processes: int) -> Iterator[int]:
-    """Do jobs, here or in processes of one thread each; the number of clips of each file that is done."""
+    """Do jobs, here or in processes; the number of clips of each file that is done."""
     if num_processes == 1:
         yield from map(_write_file, jobs)
         return
-    with get_context("spawn").Pool(num_processes, initializer=_use_one_thread) as pool:
+    with get_context("spawn").Pool(num_processes) as pool:
         yield from pool.imap_unordered(_write_file, jobs)
-
-
-def _use_one_thread() -> None:
-    import numba
-    import torch
-
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
 
 
 @lru_cache(maxsize=1)
