@@ -69,7 +69,10 @@ class Mixture(IterableDataset):
         return (next(rows[turn]) for turn in self._schedule)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the stream stands after the last row that it gave, as JSON."""
+        """Where the stream stands after the last row that it gave here, as JSON; {} before the first.
+
+        Of a DataLoader with workers each worker has a stream of its own: torchdata's StatefulDataLoader keeps their states.
+        """
         if self._schedule is None:
             return self._loaded or {}
         return {
@@ -81,12 +84,17 @@ class Mixture(IterableDataset):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """The next iteration goes on after the row at which `state` was taken, of the same mixture in the same place.
 
-        A state of other shares, another seed or another place raises ValueError then.
+        A state of other shares or lengths, another seed or another place raises ValueError then.
         """
         self._loaded, self._schedule = state, None
 
     def _identity(self) -> dict[str, Any]:
-        return {"shares": self.shares, "seed": self.seed, "shard": list(self._place())}
+        lengths = {
+            name: len(source)
+            for name, source in self.sources.items()
+            if not isinstance(source, datasets.IterableDataset)
+        }
+        return {"shares": self.shares, "seed": self.seed, "shard": list(self._place()), "rows": lengths}
 
     def _place(self) -> tuple[int, int]:
         """The number of this stream, and of how many: processes times the DataLoader workers of each."""

@@ -1,9 +1,11 @@
 """`PosedVideoClips`: a `datasets` builder for real videos whose camera paths were estimated, as RealEstate10K's were.
 
 What always holds: as of `VideoClips`, and each clip has its path. "tour.mp4" is cut if "tour.txt" lies beside it: a line of
-text, then 19 columns a pose (timestamp in microseconds, normalised fx fy cx cy, two zeros, a 3x4 world-to-camera matrix). The
-timestamps choose the frames. The scale of such a path is unknown: each clip's median depth is triangulated from its own
-pictures, see `posed_video_cutting`, and the path is in that depth; `depth_unit` is "scene".
+text, then 19 columns a pose (timestamp in microseconds, normalised fx fy cx cy, two zeros, a 3x4 world-to-camera matrix).
+The timestamps choose the frames; they count from the start of the video, or with `trimmed` from the first of them.
+
+The scale of such a path is unknown: each clip's median depth is triangulated from its own pictures
+(`posed_video_cutting`), the path is in that depth, and `depth_unit` is "scene".
 
     tours = PosedVideoClips(cache_dir="data", folder="my tours", licence="CC-BY-4.0")
     tours.download_and_prepare(num_proc=2)
@@ -27,7 +29,7 @@ import datasets
 
 from .clip_length import FPS, NUM_FRAMES
 from .clip_rows import ABOUT_COLUMNS, path_columns, video_column
-from .posed_video_cutting import PosedClip, cut_posed_video
+from .posed_video_cutting import PosedClip, PosedCutSettings, cut_posed_video
 from .video_clips import FEATURES as VIDEO_FEATURES
 from .video_clips import video_columns
 from .video_folder import VideoFile
@@ -51,14 +53,19 @@ video file. Generator version {version}.
 
 @dataclass(eq=False)  # BuilderConfig compares all attributes by itself
 class PosedVideoConfig(VideoFolderConfig):
-    """As of `VideoClips`, and what is known of the scale."""
+    """As of `VideoClips`, and what is known of the texts."""
 
     median_depth: float | None = None  # of each clip's first frame, in the unit of the poses; None: triangulated
+    trimmed: bool = False  # whether each video begins at its text's first pose, instead of at timestamp 0
 
     def __post_init__(self):
         super().__post_init__()
         if self.median_depth is not None and not self.median_depth > 0:
             raise ValueError(f"expected median_depth to be a positive number, got {self.median_depth}")
+
+    @property
+    def cut_settings(self) -> PosedCutSettings:
+        return PosedCutSettings(self.size, self.min_motion, self.median_depth, self.trimmed)
 
 
 class PosedVideoClips(VideoFolderBuilder):
@@ -85,8 +92,7 @@ class PosedVideoClips(VideoFolderBuilder):
         if not camera_file.is_file():
             report.skipped_because = "no camera path of the same name (.txt) beside it"
             return
-        settings = self.config.cut_settings
-        for clip in cut_posed_video(video.file, camera_file, settings, self.config.median_depth, report):
+        for clip in cut_posed_video(video.file, camera_file, self.config.cut_settings, report):
             yield clip_row(video, clip)
 
 

@@ -3,11 +3,13 @@
 What always holds: clips are chosen from the text's timestamps, as `video_cutting` chooses from frames: poses nearest to
 steps of 1 / 8 s from the text's first on, without overlap and not over gaps; each frame is the video's nearest to its pose's own
 timestamp, at most `LARGEST_OFFSET_SECONDS` off, so frames and poses belong together exactly however uneven the times are.
+Poses are never interpolated: a text of fewer than 8 a second gives no clips.
 
 The poses come from a reconstruction, so their unit is unknown ("scene"). What a path in scene depths needs is the median
 depth of the clip's first frame in that unit: it is triangulated from points followed through the clip (`track_depth`), or is
-`median_depth` if the caller knows one. A clip where neither tells is skipped, and so is one whose pictures contradict its
-poses: nothing is guessed. Clips that only turn have no parallax, so without a given depth they are skipped.
+`PosedCutSettings.median_depth` if the caller knows one. A clip where neither tells is skipped, and so is one whose
+pictures contradict its poses: nothing is guessed. Clips that only turn have no parallax, so without a given depth they
+are skipped.
 """
 
 from __future__ import annotations
@@ -32,6 +34,14 @@ from .video_report import VideoFileReport
 LARGEST_OFFSET_SECONDS = 0.02  # between a pose and its frame: half a frame at 25 a second; our choice
 NO_FRAMES = "no frame at the time of a pose"
 TOO_SMALL = "smaller than {} pixels"
+
+
+@dataclass(frozen=True)
+class PosedCutSettings(CutSettings):
+    """What clips are to be like, and what is known of the texts beside the videos."""
+
+    median_depth: float | None = None  # of each clip's first frame, in the unit of the poses; None: triangulated
+    trimmed: bool = False  # whether a video begins at its text's first pose, instead of at timestamp 0
 
 
 class TimedCameras(NamedTuple):
@@ -79,7 +89,7 @@ def pose_windows(seconds: np.ndarray) -> tuple[list[np.ndarray], int]:
 
 
 def cut_posed_video(
-    file: Path, camera_file: Path, settings: CutSettings, median_depth: float | None, report: VideoFileReport
+    file: Path, camera_file: Path, settings: PosedCutSettings, report: VideoFileReport
 ) -> Iterator[PosedClip]:
     """The clips of a video, in order of time; `report` is complete when they are exhausted. Never raises for its content."""
     try:
@@ -87,11 +97,13 @@ def cut_posed_video(
     except ValueError as error:
         report.skipped_because = f"its camera path: {str(error).removeprefix(str(camera_file.parent) + '/')}"
         return
+    if settings.trimmed:
+        cameras = cameras._replace(seconds=cameras.seconds - cameras.seconds[0])
     windows, report.gaps = pose_windows(cameras.seconds)
     report.shots = report.gaps + 1
     reader = VideoReader(file)
     for window, frames in _frames_of(windows, cameras.seconds, reader, report):
-        made = _clip(window, frames, cameras, settings, median_depth)
+        made = _clip(window, frames, cameras, settings)
         if isinstance(made, str):
             report.skip_clip(made)
         else:
@@ -108,7 +120,7 @@ def cut_posed_video(
 def _frames_of(
     windows: list[np.ndarray], seconds: np.ndarray, reader: VideoReader, report: VideoFileReport
 ) -> Iterator[tuple[np.ndarray, list[TimedFrame] | None]]:
-    """Each window with the frames at its poses' times, None where one is missing; reads the video once."""
+    """Each window with the frames at its poses' times, None where one is missing; reads no further than it must."""
     nearest: list[TimedFrame] = []
     remaining = iter(windows)
     window = next(remaining, None)
@@ -122,6 +134,8 @@ def _frames_of(
             if is_missing or len(nearest) == NUM_FRAMES:
                 yield window, None if is_missing else nearest
                 nearest, window = [], next(remaining, None)
+        if window is None:
+            return
         before = frame
 
 
@@ -139,8 +153,7 @@ def _clip(
     window: np.ndarray,
     frames: list[TimedFrame] | None,
     cameras: TimedCameras,
-    settings: CutSettings,
-    median_depth: float | None,
+    settings: PosedCutSettings,
 ) -> PosedClip | str:
     """The clip of a window, or why it is skipped."""
     if frames is None:
@@ -153,8 +166,8 @@ def _clip(
     if motion < settings.min_motion:
         return STATIC
     poses = cameras.camera_to_world[window]
-    found = TrackDepth(median_depth, 0)
-    if median_depth is None:
+    found = TrackDepth(settings.median_depth, 0)
+    if settings.median_depth is None:
         found = track_depth(pictures, poses, cameras.intrinsics[window])
     if found.median_depth is None:
         return found.problem or "no depth"

@@ -46,7 +46,7 @@ class VideoReader:
     def __iter__(self) -> Iterator[TimedFrame]:
         announced = 0
         try:
-            with av.open(os.fspath(self.file), "r") as container:
+            with av.open(os.fspath(self.file), "r", metadata_errors="replace") as container:
                 if container.format.name not in CONTAINERS:
                     raise ValueError("it is no video file")
                 stream = _video_stream(container)
@@ -78,6 +78,8 @@ def _video_stream(container: InputContainer) -> VideoStream:
     if not container.streams.video:
         raise ValueError("there is no picture in it")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ValueError("its codec is not known")
     stream.codec_context.thread_count = 1  # processes share out the files, and errors come where they are
     stream.codec_context.options = {"err_detect": "explode"}
     return stream

@@ -141,10 +141,11 @@ def test_plain_lists_and_a_share_of_nothing():
 def test_a_state_of_another_mixture_is_refused():
     stream = make(seed=1)
     taken(stream, 10)
-    other = make(seed=2)
-    other.load_state_dict(stream.state_dict())
-    with pytest.raises(ValueError, match="expected the state of this mixture"):
-        iter(other)
+    longer = mixture({**sources(), "nerf": rows_of("nerf", 102)}, nerf=0.7, video=0.3, seed=1)
+    for other in (make(seed=2), make(seed=1, rank=0, world_size=2), longer):
+        other.load_state_dict(stream.state_dict())
+        with pytest.raises(ValueError, match="expected the state of this mixture"):
+            iter(other)
 
 
 @pytest.mark.parametrize(

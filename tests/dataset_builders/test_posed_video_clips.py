@@ -13,11 +13,10 @@ from camvig import CameraPath
 from camvig.dataset_builders.clip_rows import camera_path_of
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.posed_video_clips import FEATURES, PosedVideoClips
-from camvig.dataset_builders.posed_video_cutting import cut_posed_video, pose_windows
+from camvig.dataset_builders.posed_video_cutting import PosedCutSettings, cut_posed_video, pose_windows
 from camvig.dataset_builders.room_clips import room_clip
 from camvig.dataset_builders.room_renderer import render
 from camvig.dataset_builders.room_scenes import sample_scene
-from camvig.dataset_builders.video_cutting import CutSettings
 from camvig.dataset_builders.video_report import VideoFileReport
 
 UNIT = 0.37  # metres in the unit of the reconstruction
@@ -60,16 +59,17 @@ def quiet():
     datasets.enable_progress_bars()
 
 
-def cut(file: Path, median_depth: float | None = None, size: int = 64):
+def cut(file: Path, **settings):
     report = VideoFileReport(file.name)
-    clips = cut_posed_video(file, file.with_suffix(".txt"), CutSettings(size, 0.0005), median_depth, report)
+    clips = cut_posed_video(file, file.with_suffix(".txt"), PosedCutSettings(64, 0.0005, **settings), report)
     return list(clips), report
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot hold")
 def test_a_tour_comes_back_as_its_path_in_scene_depths(tour, write_test_video, tmp_path):
     clips, report = cut(tour.write(tmp_path / "a tour ü.mp4", write_test_video))
-    assert report.clips == len(clips) == 1 and report.skipped_because is None and report.frames_read == FRAMES
+    assert report.clips == len(clips) == 1 and report.skipped_because is None
+    assert report.frames_read == 49  # no further than the last pose of a clip
     (clip,) = clips
     assert clip.median_depth * UNIT == pytest.approx(tour.clip.median_depth, rel=0.25) and clip.num_points > 24
     metres = clip.path.to_unit("metre", clip.median_depth * UNIT)
@@ -95,6 +95,7 @@ def test_poses_of_other_times_or_other_videos_are_skipped_with_the_reason(tour, 
     late = tour.write(tmp_path / "late.mp4", write_test_video, delay=0.5)
     clips, report = cut(late)
     assert clips == [] and report.skipped_clips == {"no frame at the time of a pose": 1}
+    assert len(cut(late, trimmed=True)[0]) == 1
     wrong = tour.write(tmp_path / "wrong.mp4", write_test_video)
     CameraPath.tilt(20, num_frames=FRAMES, fps=24.0).to_file(wrong.with_suffix(".txt"), "re10k")
     clips, report = cut(wrong)

@@ -93,3 +93,29 @@ def test_frames_whose_time_is_past_are_left_out(make_frames, tmp_path):
     assert len(seconds) == reader.frames_read == 12
     assert np.diff(seconds) == pytest.approx(1 / 24, abs=1e-3)
     assert "not later than the one before" in str(reader.problem)
+
+
+def test_a_codec_that_is_not_known_is_a_problem_not_an_error(make_frames, write_test_video, tmp_path):
+    file = write_test_video(tmp_path / "odd.mp4", make_frames(6))
+    file.write_bytes(file.read_bytes().replace(b"avc1", b"zzzz"))
+    reader = VideoReader(file)
+    assert list(reader) == [] and reader.problem is not None
+
+
+def test_whatever_is_wrong_with_its_bytes_never_raises(make_frames, write_test_video, tmp_path):
+    whole = write_test_video(tmp_path / "v.mp4", make_frames(12)).read_bytes()
+    rng = np.random.default_rng(0)
+    whole_ones = 0
+    for _ in range(100):
+        data = bytearray(whole)
+        place, length = int(rng.integers(len(data))), int(rng.integers(1, 40))
+        if rng.random() < 0.7:
+            data[place : place + length] = rng.integers(0, 256, length, dtype=np.uint8).tobytes()
+        else:
+            del data[place : place + length]
+        (tmp_path / "v.mp4").write_bytes(data)
+        reader = VideoReader(tmp_path / "v.mp4")
+        frames = list(reader)
+        assert len(frames) == reader.frames_read <= 12
+        whole_ones += reader.problem is None
+    assert whole_ones < 50  # most of the damage is seen; some bytes matter to nobody

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import detect_format, read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions, PathSource
+from camvig.camera_paths.formats.realestate10k import read_seconds
 from camvig.camera_paths.rigid_motion import pose_matrices
 
 LENS = "0.5 0.9 0.5 0.5 0 0"
@@ -109,3 +110,13 @@ def test_a_file_without_poses_and_a_rate_without_microseconds_are_refused(tmp_pa
     with pytest.raises(ValueError, match="expected at most 1000 frames a second in such a file, got 2000"):
         write_path_file(random_path(0, 2, 2000.0), tmp_path / "fast.txt", "re10k")
     assert not (tmp_path / "fast.txt").exists()
+
+
+def test_uneven_timestamps_are_read_as_they_are(tmp_path):
+    times = ["158691867", "158725234", "159000000"]
+    file = written(tmp_path, "https://example.org/watch", *(f"{time} {LENS} {START}" for time in times))
+    assert read_seconds(PathSource(file)).tolist() == [158.691867, 158.725234, 159.0]
+    for counter in ((0, 0, 0), (1, 2, 3)):
+        file = written(tmp_path, *(f"{time} {LENS} {START}" for time in counter))
+        with pytest.raises(ValueError, match=r"path\.txt: expected timestamps in microseconds, got a constant"):
+            read_seconds(PathSource(file))
