@@ -7,8 +7,8 @@ from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.room_clips import room_clip
 
 
-def test_a_picture_that_moves_right_is_to_be_found_on_the_left(make_texture_clip):
-    frames = make_texture_clip(5, step=2.0)  # the scene moves 2 pixels to the left a frame
+def test_a_picture_that_moves_right_is_to_be_found_on_the_left(make_frames):
+    frames = make_frames(5, step=2.0)  # the scene moves 2 pixels to the left a frame
     flow, visibility, in_front = estimated_backward_flow(frames)
     height, width = frames.shape[1:3]
     assert flow.shape == (4, 2, height, width) and visibility.shape == in_front.shape == (4, height, width)
