@@ -103,6 +103,21 @@ def cut_videos(
 
 
 @app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="A folder of clips.")],
+    out: Annotated[Path, typer.Argument(help="The .png to write.")],
+    clips: Annotated[int, typer.Option(min=1, help="How many clips, spread evenly.")] = 12,
+) -> None:
+    """Draw some clips, with their depth and what their paths do."""
+    plots = module("camera_paths.plots")
+    plots.check_suffix(out, ".png")
+    sheet = module("dataset_builders.clip_sheet").clip_sheet(folder, clips)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    plots.write_png(sheet, out)
+    typer.echo(out)
+
+
+@app.command()
 def tokenize(
     clips: Annotated[list[Path], typer.Argument(metavar="CLIPS...", help="Folders of clips; their names must differ.")],
     out: Annotated[Path, typer.Option(help="Folder of the ids; it is filled up when run again.")],

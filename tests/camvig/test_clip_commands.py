@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from camvig.cli import main
 from camvig.clip_commands import shard_of
-from camvig.dataset_builders.clip_videos import encode_video
+from camvig.dataset_builders.clip_videos import decode_video, encode_video
 from camvig.dataset_builders.gaussian_splats import GaussianSplats
 from camvig.dataset_builders.render_clips import clip_files
 from camvig.dataset_builders.scene_sources import open_scene, scene_fingerprint
@@ -136,6 +137,18 @@ print({split: sorted(rows[split]["clip_id"]) for split in rows})
 def test_clips_go_to_the_hub(clips, run_on_local_hub):
     printed = run_on_local_hub(PUSH, clips).splitlines()
     assert printed[-1] == str({"train": ["train-000005-0", "train-000005-1"], "test": ["train-000006-0"]})
+
+
+def test_show_draws_clips_with_their_depth(clips, tmp_path, fails):
+    assert data("show", clips, tmp_path / "new" / "sheet.png", "--clips", 2) == 0
+    with Image.open(tmp_path / "new" / "sheet.png") as sheet:
+        assert sheet.size == (7 * 128, 2 * (128 + 16))
+        frames = np.asarray(sheet.convert("RGB"))[16 : 16 + 128, : 5 * 128].reshape(128, 5, 128, 3)
+    row = pq.read_table(clip_files(clips)[0]).to_pylist()[0]
+    first = cv2.resize(decode_video(row["video"]["bytes"])[0], (128, 128), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_array_equal(frames[:, 0], first)
+    fails("show", clips, tmp_path / "sheet.jpg", expected="ends in .png")
+    fails("show", tmp_path, tmp_path / "sheet.png", expected="expected a folder of clips")
 
 
 def test_shards_come_from_the_option_or_from_accelerate(monkeypatch):
