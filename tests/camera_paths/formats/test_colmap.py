@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -62,12 +62,6 @@ def write_binary(folder, **texts):
     return folder
 
 
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
-
-
 def random_path(seed):
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(1, 13))
@@ -91,7 +85,7 @@ def test_round_trip_in_text_and_binary(seed, tmp_path_factory):
 
 
 @pytest.mark.parametrize("write_model", [write_text, write_binary])
-def test_a_model_of_a_known_motion(tmp_path, write_model):
+def test_a_model_of_a_known_motion(tmp_path, write_model, motion):
     path, notes = read_path_file(write_model(tmp_path / "model"))
     np.testing.assert_allclose(motion(path), [1, 0, 0, -30, 0, 0], atol=1e-9)
     np.testing.assert_allclose(path.intrinsics, [[0.7, 1.4, 0.48, 0.52]] * 2)
