@@ -143,6 +143,7 @@ def test_cameras_of_a_rig_are_told_apart(tmp_path):
         ("images", "9 1 0 0 0", "9 2 0 0 0", "images.txt, line 7: expected a unit quaternion, got one of length 2"),
         ("images", LAST_IMAGE, "", "expected 2 images, as its header says, got 1; is the file cut off?"),
         ("images", "frame_9.", "frame_10.", "expected each image name once, got 'walk/frame_10.jpg' several times"),
+        ("images", "9 1 0 0 0 0", "4 1 0 0 0 0", "images.txt, line 7: expected each image id once, got 4 again"),
         ("images", "7 walk/frame_9", "6 walk/frame_9", "got one that COLMAP does not read"),
         ("cameras", "7 SIMPLE_RADIAL 1000 500 700 480 260 0\n", "", "expected 1 cameras, as its header says, got 0"),
         ("cameras", "700 480", "0 480", "frame 0: expected positive focal lengths, got fx = 0 and fy = 0"),
@@ -189,6 +190,16 @@ def test_bad_numbers_in_binary(tmp_path, number, message):
     content[12:20] = np.float64(number).tobytes()  # qw of the first image, after the count and its id
     file.write_bytes(content)
     with pytest.raises(ValueError, match=f"images.bin: image 'walk/frame_10.jpg': {message}"):
+        read_path_file(file.parent)
+
+
+def test_an_image_id_twice_in_binary(tmp_path):
+    file = write_binary(tmp_path / "model") / "images.bin"
+    content = bytearray(file.read_bytes())
+    second = content.index(b"walk/frame_9.jpg") - 64  # after its id, pose and camera
+    content[second : second + 4] = content[8:12]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"images.bin: image 'walk/frame_9.jpg': expected each image id once, got 4"):
         read_path_file(file.parent)
 
 
