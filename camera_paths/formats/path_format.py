@@ -185,7 +185,7 @@ def settle(raw: RawPath, source: PathSource, options: PathOptions) -> ReadPath:
     axes: Axes = _settled(source, "axes", raw.axes, options.axes, get_args(Axes))
     pose: PoseDirection = _settled(source, "pose", raw.pose, options.pose, get_args(PoseDirection))
     unit, depth = _settled_unit(source, raw, options)
-    if None not in (raw.median_depth, depth) and not np.isclose(raw.median_depth, depth):
+    if raw.median_depth is not None and depth is not None and not np.isclose(raw.median_depth, depth):
         notes.append(f"its median depth is {depth:g}, as told, and not {raw.median_depth:g}, as the file has it")
     fps = raw.fps if options.fps is None else options.fps
     if fps is None:

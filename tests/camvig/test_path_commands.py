@@ -107,6 +107,8 @@ def test_a_wrong_path_is_one_line(fails, tmp_path):
     fails("info", tmp_path / "words.txt", expected="--from re10k")
     fails("info", tmp_path / "path.json", "--unit", "metre", expected="expected no --unit metre")
     fails("info", "fly to the moon", expected="expected a camera move")
+    fails("info", "no/such/file", expected="no/such/file, got no such file")
+    fails("info", tmp_path, expected="expected to be told the format of this file")
     fails("info", TEXT, "--picture-size", "big", expected="--picture-size as WIDTHxHEIGHT")
     fails("convert", TEXT, tmp_path / "x.abc", "--to", "abc", expected=", ".join(list(FORMATS)[:2]))
     fails("convert", tmp_path / "path.json", tmp_path / "path.json", expected="same file")
