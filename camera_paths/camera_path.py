@@ -222,8 +222,6 @@ class CameraPath:
         poses[:, :3, 3] *= factor
         return replace(self, camera_to_world=poses, unit=unit, scene_median_depth=new_depth)
 
-    rescale = to_unit  # the method's other usual name
-
     def mirrored(self) -> CameraPath:
         """The path seen in a left-right mirror: truck, pan, roll, orbit and the principal point change sides."""
         poses = rigid_motion.MIRROR @ self.camera_to_world @ rigid_motion.MIRROR

@@ -8,18 +8,27 @@ DEFAULT_FIELD_OF_VIEW_DEGREES = 65.0  # along the picture's longer side, when no
 DEFAULT_FOCAL_LENGTH = float(0.5 / np.tan(np.radians(DEFAULT_FIELD_OF_VIEW_DEGREES / 2)))  # in longer sides
 DEFAULT_INTRINSICS = (DEFAULT_FOCAL_LENGTH, DEFAULT_FOCAL_LENGTH, 0.5, 0.5)  # of a square picture
 LONGEST_FOCAL_LENGTH = 100.0  # a field of view of 0.6 degrees; beyond it somebody passed pixels
+FARTHEST_CENTRE = 2.0  # in picture sizes, from the picture's corner; beyond it too
 
 
 def check_intrinsics(intrinsics: np.ndarray) -> None:
-    """Raise `ValueError` naming the first frame whose focal lengths are not positive, or clearly in pixels."""
-    for problem, expected in (
-        (intrinsics[:, :2] <= 0, "positive focal lengths"),
-        (intrinsics[:, :2] > LONGEST_FOCAL_LENGTH, "focal lengths in picture widths and heights, not in pixels"),
+    """Raise `ValueError` naming the first frame whose focal lengths are not positive, or which is clearly in pixels."""
+    focal_lengths, centres = intrinsics[:, :2], intrinsics[:, 2:]
+    in_sizes = "in picture widths and heights, not in pixels"
+    for problem, expected, found in (
+        (focal_lengths <= 0, "positive focal lengths", "fx = {:g} and fy = {:g}"),
+        (focal_lengths > LONGEST_FOCAL_LENGTH, f"focal lengths {in_sizes}", "fx = {:g} and fy = {:g}"),
+        (np.abs(centres) > FARTHEST_CENTRE, f"a principal point {in_sizes}", "cx = {2:g} and cy = {3:g}"),
     ):
         if problem.any():
             frame = int(np.argmax(problem.any(axis=1)))
-            fx, fy = intrinsics[frame, :2]
-            raise ValueError(f"frame {frame}: expected {expected}, got fx = {fx:g} and fy = {fy:g}")
+            raise ValueError(f"frame {frame}: expected {expected}, got {found.format(*intrinsics[frame])}")
+
+
+def are_pixels(intrinsics: np.ndarray) -> bool:  # [..., 4]
+    """Whether intrinsics are clearly in pixels."""
+    too_far = np.abs(intrinsics[..., 2:]) > FARTHEST_CENTRE
+    return bool((intrinsics[..., :2] > LONGEST_FOCAL_LENGTH).any() or too_far.any())
 
 
 def from_pixels(intrinsics: np.ndarray, width: float, height: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .camera_path import CameraPath
@@ -13,8 +14,10 @@ FILE_SUFFIXES = {suffix for path_format in FORMATS.values() for suffix in path_f
 
 
 def names_a_file(argument: str) -> bool:
-    """Whether a text names a path file: it exists, or ends as such files do; of folders, one that holds a path."""
+    """Whether a text names a path file: it has a slash, exists, or ends as such files do; of folders, one that holds a path."""
     file = Path(argument.strip())
+    if "/" in argument or os.sep in argument:
+        return True
     try:
         if file.is_dir():
             return any(path_format.recognise(PathSource(file)) for path_format in FORMATS.values())

@@ -66,6 +66,7 @@ def generate(
         typer.Option(help='What the camera does, such as "dolly in 30%, pan right 10deg"; or a camera path file.'),
     ],
     output: Annotated[Path, typer.Option(help="A name that ends in .mp4, .gif, or .png for a contact sheet.")],
+    resample_by: path_commands.ResampleBy = None,
     seed: Seed = 0,
     guidance_scale: GuidanceScale = None,
     temperature: Temperature = None,
@@ -79,7 +80,7 @@ def generate(
     settings = job.VideoSettings.with_defaults(
         guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
     )
-    for file in job.generate_to_files(image, camera_path, output, seed, checkpoint, settings):
+    for file in job.generate_to_files(image, camera_path, output, seed, checkpoint, settings, resample_by):
         typer.echo(file)
 
 

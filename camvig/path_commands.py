@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Camera paths: info, plot, convert, check.", no_args_is_help=True)
 
 PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="A camera path file or folder, or film grammar.")]
+ResampleBy = Annotated[
+    Literal["time", "arc-length"] | None,
+    typer.Option(help="Resample a path of another length than the model's: at equal steps of time or of distance."),
+]
 
 FILE_OPTIONS = {
     "from_format": Annotated[str | None, typer.Option("--from", help="The file's format, where it is not recognised.")],
@@ -105,7 +109,11 @@ def info(
     """Say what a path does: one sentence, totals per axis, the largest step, jitter, the lens."""
     description = module("camera_paths.description")
     report = description.path_report(_load(path, said))
-    typer.echo(json.dumps(asdict(report), indent=2) if as_json else "\n".join(description.report_lines(report)))
+    typer.echo(
+        json.dumps(asdict(report), indent=2, ensure_ascii=False)
+        if as_json
+        else "\n".join(description.report_lines(report))
+    )
 
 
 @app.command()
@@ -150,7 +158,9 @@ def convert(
     path: PathArgument,
     said: Said,
     output: Annotated[Path, typer.Argument(help="The file, or folder for colmap, to write.")],
-    to: Annotated[str, typer.Option(help="The format to write; see the list in the documentation.")] = "camvig",
+    to: Annotated[
+        str | None, typer.Option(help="The format to write [default: as the name ends; .json is camvig's own].")
+    ] = None,
     to_unit: Annotated[
         Literal["scene_depth", "metre", "scene"] | None, typer.Option(help="Convert the translations to this unit.")
     ] = None,
@@ -167,7 +177,7 @@ def convert(
 ) -> None:
     """Write a path in another format; what that format cannot hold is said."""
     formats = module("camera_paths.formats")
-    formats.format_named(to)
+    to = formats.format_named(to or formats.format_for(output)).name
     loaded = _load(path, said)
     if to_unit is not None:
         loaded = loaded.to_unit(to_unit, to_median_depth)
@@ -190,9 +200,17 @@ def check(
     checkpoint: Annotated[
         str, typer.Option(help="A checkpoint folder, a Hub repository, or camvig-tiny.")
     ] = "camvig-tiny",
+    resample_by: ResampleBy = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
     """Before generating: the path as the model will hear it, what leaves the training range, and what the run will cost."""
     loaded = _load(path, said)
     preflight = module("pipelines.preflight")
-    report = preflight.preflight(loaded, module("pipelines.video_job").load_pipeline(checkpoint))
-    typer.echo("\n".join(preflight.report_lines(report)))
+    pipeline = module("pipelines.video_job").load_pipeline(checkpoint)
+    if resample_by is not None:
+        loaded = loaded.resample(pipeline.num_frames, by=resample_by)
+    report = preflight.preflight(loaded, pipeline)
+    if as_json:
+        typer.echo(json.dumps(preflight.report_fields(report), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(preflight.report_lines(report)))

@@ -33,8 +33,8 @@ def prepare_camera_path(path: str | CameraPath, num_frames: int, width: float, h
         raise ValueError(f"expected a CameraPath or film grammar such as 'dolly in 30%', got {type(path).__name__}")
     if path.num_frames != num_frames:
         raise ValueError(
-            f"expected a camera path of {num_frames} frames, got {path.num_frames}; "
-            f"resample it: path.resample({num_frames})"
+            f"expected a camera path of {num_frames} frames, got {path.num_frames}; resample it: "
+            f'path.resample({num_frames}, by="time") or by="arc-length", or --resample-by on the command line'
         )
     return path.to_unit("scene_depth").relative().for_picture(width, height)
 

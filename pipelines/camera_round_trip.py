@@ -74,7 +74,11 @@ def warn_misheard(
         trip = round_trip(path, ids, camera_tokenizer)
         turned = trip.rotation_error_degrees > LARGEST_ROTATION_ERROR_DEGREES
         if turned or trip.translation_error > LARGEST_TRANSLATION_ERROR:
-            what = f"off by {trip.rotation_error_degrees:.1f} degrees and {trip.translation_error:.2f} scene depths"
+            percent = trip.translation_error_percent
+            share = "" if percent is None else f", {percent:.0f}% of how far it goes"
+            what = (
+                f"off by {trip.rotation_error_degrees:.1f} degrees and {trip.translation_error:.2f} scene depths{share}"
+            )
             found.append(f"path {number} is {what}" if len(paths) > 1 else f"it is {what}")
     if found:
         warnings.warn(

@@ -81,6 +81,17 @@ def run_cost(prepared: CameraPath, pipeline: CamViGPipeline) -> Cost:
     )
 
 
+def report_fields(report: Preflight) -> dict:
+    """A preflight as plain numbers, texts and lists, for JSON."""
+    trip = {name: value for name, value in vars(report.round_trip).items() if name != "path"}
+    return {
+        "path": report.sentence,
+        "heard": {"path": report.round_trip.path.describe(), **trip},
+        "outside_training": report.outside,
+        "cost": asdict(report.cost),
+    }
+
+
 def report_lines(report: Preflight) -> list[str]:
     """A preflight as lines of plain text."""
     trip, cost = report.round_trip, report.cost

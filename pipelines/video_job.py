@@ -12,6 +12,7 @@ import time
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from PIL import Image
@@ -73,7 +74,13 @@ def quiet_libraries() -> None:
 
 
 def generate_to_files(
-    image: Path, camera_path: str, output: Path, seed: int, checkpoint: str, settings: VideoSettings
+    image: Path,
+    camera_path: str,
+    output: Path,
+    seed: int,
+    checkpoint: str,
+    settings: VideoSettings,
+    resample_by: Literal["time", "arc-length"] | None = None,
 ) -> list[Path]:
     """Make a video and write it as the suffix of `output` says, with its JSON beside it; returns both names.
 
@@ -84,6 +91,7 @@ def generate_to_files(
         seed: of the generator.
         checkpoint: what `CamViGPipeline.from_pretrained` takes.
         settings: of sampling.
+        resample_by: how a path of another number of frames than the model's becomes one of that many.
 
     Raises:
         ValueError, OSError: one line.
@@ -92,6 +100,8 @@ def generate_to_files(
     picture = load_picture(image)
     path = load_path_file(camera_path) if names_a_file(camera_path) else camera_path
     pipeline = load_pipeline(checkpoint)
+    if resample_by is not None and isinstance(path, CameraPath):
+        path = path.resample(pipeline.num_frames, by=resample_by)
     origin = {"checkpoint": checkpoint, "image": str(image), "camera_path": camera_path}
     video = make_video(pipeline, picture, path, seed, settings, origin)
     output.parent.mkdir(parents=True, exist_ok=True)

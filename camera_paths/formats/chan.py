@@ -39,13 +39,12 @@ def recognise(source: PathSource) -> bool:
 
 def read(source: PathSource, options: PathOptions) -> RawPath:
     count = 8 if source.rows and len(source.rows[0][1]) == 8 else 7  # as many in each line as in the first
-    rows = [source.numbers(line, words, count, COLUMNS) for line, words in source.rows]
-    table = np.array(rows).reshape(-1, count)
+    table = source.table(source.rows, count, COLUMNS)
     _check_frames(source, table[:, 0])
     rotations = Rotation.from_euler(ZXY, table[:, 4:7][:, YXZ_COLUMNS], degrees=True).as_matrix()
     poses = rigid_motion.pose_matrices(rotations, table[:, 1:4])
     intrinsics = _intrinsics(source, table[:, 7], options) if count == 8 else None
-    return RawPath(poses, "opengl", "camera-to-world", intrinsics)
+    return RawPath(poses, "opengl", "camera-to-world", intrinsics, lines=source.row_lines)
 
 
 def write(path: CameraPath, file: Path, options: PathOptions) -> None:
@@ -93,7 +92,7 @@ FORMAT = PathFormat(
     name="chan",
     title="Nuke, Houdini and Blender channel file",
     suffixes=(".chan",),
-    carries=frozenset({"focal length", "zoom"}),
+    carries=frozenset({"place", "focal length", "zoom"}),
     recognise=recognise,
     read=read,
     write=write,

@@ -108,7 +108,7 @@ def _check_text(file: PathSource, name: str) -> None:
 
 def _checked_image_lines(file: PathSource, lines: list[str]) -> Iterator[int]:
     """The numbers of the lines that hold a pose; each is followed by a line, maybe empty, of 2-D points."""
-    numbered = iter(enumerate(lines, start=1))
+    numbered, seen = iter(enumerate(lines, start=1)), set()
     for number, line in numbered:
         if not line or line.startswith("#"):
             continue
@@ -116,6 +116,9 @@ def _checked_image_lines(file: PathSource, lines: list[str]) -> Iterator[int]:
         if len(words) != 10:
             raise file.error(f"expected 10 columns ({IMAGE_COLUMNS}, a name without blanks), got {len(words)}", number)
         _check_quaternion(file, file.numbers(number, words[:9], 9, IMAGE_COLUMNS)[1:5], line=number)
+        if words[0] in seen:
+            raise file.error(f"expected each image id once, got {words[0]} again", number)
+        seen.add(words[0])
         _, points = next(numbered, (0, ""))
         if len(points.split()) % 3:
             raise file.error(
@@ -159,7 +162,7 @@ class _Bytes:
 
 def _check_binary(file: PathSource, name: str, pycolmap: Any) -> None:
     """The file ends where its last record does. Layouts: COLMAP's src/colmap/scene/reconstruction_io_binary.cc."""
-    content = _Bytes(file)
+    content, seen = _Bytes(file), set()
     for _ in range(content.take("Q")[0]):
         if name == "cameras":
             _, camera_model, _, _ = content.take("IiQQ")
@@ -170,6 +173,9 @@ def _check_binary(file: PathSource, name: str, pycolmap: Any) -> None:
             if not np.isfinite(numbers).all():
                 raise file.error(f"image {image!r}: expected finite numbers in its pose, got NaN or infinity")
             _check_quaternion(file, list(numbers[1:5]), frame=f"image {image!r}: ")
+            if numbers[0] in seen:
+                raise file.error(f"image {image!r}: expected each image id once, got {numbers[0]} again")
+            seen.add(numbers[0])
             content.skip(24 * content.take("Q")[0])
         elif name == "points3D":
             content.skip(struct.calcsize("<Q3d3Bd"))
@@ -284,7 +290,7 @@ FORMAT = PathFormat(
     name="colmap",
     title="COLMAP model (a folder of text or binary files)",
     suffixes=("",),
-    carries=frozenset({"focal length", "zoom", "pixel aspect", "principal point"}),
+    carries=frozenset({"place", "focal length", "zoom", "pixel aspect", "principal point"}),
     recognise=recognise,
     read=read,
     write=write,

@@ -56,6 +56,7 @@ def _frames(source: PathSource) -> dict[str, dict]:
     """The entries in the file's order, which must be that of their numbers, each number once."""
     if not isinstance(source.json, dict) or not source.json:
         raise source.error('expected {"0": {"extrinsic": ..., "K": ...}, "1": ...}, got something else')
+    source.check_count(len(source.json))
     try:
         frames = json.loads(source.text, object_pairs_hook=_each_name_once)
     except ValueError as error:
@@ -108,7 +109,7 @@ FORMAT = PathFormat(
     name="extrinsics",
     title="HY-WorldPlay json of extrinsic and K",
     suffixes=(".json",),
-    carries=frozenset({"focal length", "zoom", "pixel aspect"}),
+    carries=frozenset({"place", "focal length", "zoom", "pixel aspect"}),
     recognise=recognise,
     read=read,
     write=write,

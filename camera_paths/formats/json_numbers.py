@@ -18,6 +18,7 @@ def json_frames(source: PathSource, key: str) -> list[dict]:
     frames = content.get(key) if isinstance(content, dict) else None
     if not isinstance(frames, list) or not frames:
         raise source.error(f'expected an object with frames in "{key}", got {_in_words(frames)}')
+    source.check_count(len(frames))
     for frame, fields in enumerate(frames):
         if not isinstance(fields, dict):
             raise source.error(f'frame {frame}: expected an object in "{key}", got {_in_words(fields)}')

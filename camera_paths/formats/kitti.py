@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ..camera_path import CameraPath
 from .path_format import PathFormat, PathOptions, PathSource, RawPath
 
@@ -27,8 +25,8 @@ def recognise(source: PathSource) -> bool:
 
 
 def read(source: PathSource, options: PathOptions) -> RawPath:
-    table = np.array([source.numbers(line, words, 12, COLUMNS) for line, words in source.rows])
-    return RawPath(table.reshape(-1, 3, 4), "opencv", "camera-to-world")
+    table = source.table(source.rows, 12, COLUMNS)
+    return RawPath(table.reshape(-1, 3, 4), "opencv", "camera-to-world", lines=source.row_lines)
 
 
 def write(path: CameraPath, file: Path, options: PathOptions) -> None:
@@ -40,7 +38,7 @@ FORMAT = PathFormat(
     name="kitti",
     title="KITTI odometry poses",
     suffixes=(".txt",),
-    carries=frozenset(),
+    carries=frozenset({"place"}),
     recognise=recognise,
     read=read,
     write=write,

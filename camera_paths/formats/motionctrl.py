@@ -38,6 +38,7 @@ def read(source: PathSource, options: PathOptions) -> RawPath:
     frames = source.json
     if not isinstance(frames, list) or not frames:
         raise source.error("expected a list of frames of 12 numbers, got none")
+    source.check_count(len(frames))
     matrices = [json_numbers(source, numbers, (12,), "its 3x4 matrix", frame) for frame, numbers in enumerate(frames)]
     return RawPath(np.reshape(matrices, (-1, 3, 4)), "opencv", "world-to-camera")
 
@@ -52,7 +53,7 @@ FORMAT = PathFormat(
     name="motionctrl",
     title="MotionCtrl camera poses",
     suffixes=(".json",),
-    carries=frozenset(),
+    carries=frozenset({"place"}),
     recognise=recognise,
     read=read,
     write=write,

@@ -33,7 +33,6 @@ CONVENTIONS = (
 CAMERA_TO_WORLD = re.compile(r"(?:^|_)(?:c|cam|camera)s?_?(?:2|to)_?(?:w|world)s?(?:_|$)", re.IGNORECASE)
 WORLD_TO_CAMERA = re.compile(r"(?:^|_)(?:w|world)s?_?(?:2|to)_?(?:c|cam|camera)s?(?:_|$)", re.IGNORECASE)
 INTRINSICS_KEYS = {"intrinsics", "intrinsic", "k", "ks", "fxfycxcy"}
-FARTHEST_CENTRE = 2.0  # in picture sizes: a principal point beyond it is in pixels
 UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, zlib.error, ValueError)
 
 
@@ -197,24 +196,18 @@ def _intrinsics(
         numbers = lens.from_pixels(array.astype(np.float64), 1, 1)
     except (TypeError, ValueError) as error:
         raise source.error(f"{keys[0]}: {error}") from None
-    if not _are_pixels(numbers):
+    if not lens.are_pixels(numbers):
         return numbers
     if picture_size is None:
         raise source.error(f"expected --picture-size WIDTHxHEIGHT: {keys[0]} of this file are in pixels")
     return lens.from_pixels(numbers, *picture_size)
 
 
-def _are_pixels(intrinsics: np.ndarray) -> bool:  # [..., 4]
-    too_long = intrinsics[..., :2] > lens.LONGEST_FOCAL_LENGTH
-    too_far = intrinsics[..., 2:] > FARTHEST_CENTRE
-    return bool(too_long.any() or too_far.any())
-
-
 NPY_FORMAT = PathFormat(
     name="npy",
     title="numpy array of poses",
     suffixes=(".npy",),
-    carries=frozenset(),
+    carries=frozenset({"place"}),
     recognise=recognise_npy,
     read=read_npy,
     write=write_npy,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,11 +28,13 @@ from ..units import UNIT_IN_WORDS, Unit
 Axes = Literal["opencv", "opengl", "unreal"]
 PoseDirection = Literal["camera-to-world", "world-to-camera"]
 Convention = TypeVar("Convention", bound=str)
-Part = Literal["fps", "unit", "metre", "focal length", "zoom", "pixel aspect", "principal point"]
+Part = Literal["place", "fps", "unit", "metre", "focal length", "zoom", "pixel aspect", "principal point"]
 ALL_PARTS: frozenset[str] = frozenset(get_args(Part))
 MOST_POSES = 100_000
 DEFAULT_FPS = 8.0
 DEFAULT_LONGER_SIDE = 1280
+LEAP = 50.0  # times the median step: our choice; recordings, at 10 fps or faster, stay below 35
+FRAME_IN_ERROR = re.compile(r"frame (\d+): ")
 
 TO_OPENCV: dict[str, np.ndarray] = {
     "opencv": np.eye(4),
@@ -77,6 +80,7 @@ class RawPath(NamedTuple):
     unit: Unit | None = None
     median_depth: float | None = None
     notes: tuple[str, ...] = ()  # what of the file could not be taken along, or had to be assumed
+    lines: tuple[int, ...] = ()  # of the file, one a pose, where it has a line for each
 
 
 class ReadPath(NamedTuple):
@@ -125,6 +129,11 @@ class PathSource:
         lines = enumerate(self.text.splitlines(), start=1)
         return [(number, line.split()) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
 
+    @property
+    def row_lines(self) -> tuple[int, ...]:
+        """The line numbers of `rows`."""
+        return tuple(line for line, _ in self.rows)
+
     @cached_property
     def json(self) -> Any:
         try:
@@ -146,6 +155,16 @@ class PathSource:
         """A `ValueError` that names the file, and the line if there is one."""
         return ValueError(f"{self.file}{'' if line is None else f', line {line}'}: {message}")
 
+    def table(self, rows: list[tuple[int, list[str]]], count: int, meaning: str) -> np.ndarray:
+        """Rows of `count` numbers, one a pose, as an array [T, count]; `meaning` says what they stand for."""
+        self.check_count(len(rows))
+        return np.array([self.numbers(line, words, count, meaning) for line, words in rows]).reshape(-1, count)
+
+    def check_count(self, poses: int) -> None:
+        """Raise `ValueError` if there are too few or too many poses: before they are read, which may take long."""
+        if not 1 <= poses <= MOST_POSES:
+            raise self.error(f"expected 1 to {MOST_POSES:,} poses, got {poses:,}")
+
     def numbers(self, line: int, words: list[str], count: int, meaning: str) -> list[float]:
         """The words of a line as `count` finite numbers; `meaning` says what they stand for."""
         if len(words) != count:
@@ -161,12 +180,13 @@ class PathSource:
 
 def settle(raw: RawPath, source: PathSource, options: PathOptions) -> ReadPath:
     """A file's numbers -> a path in OpenCV camera-to-world. `ValueError` names the file and what is missing or wrong."""
-    if not 1 <= len(raw.poses) <= MOST_POSES:
-        raise source.error(f"expected 1 to {MOST_POSES:,} poses, got {len(raw.poses):,}")
+    source.check_count(len(raw.poses))
     notes = list(raw.notes)
     axes: Axes = _settled(source, "axes", raw.axes, options.axes, get_args(Axes))
     pose: PoseDirection = _settled(source, "pose", raw.pose, options.pose, get_args(PoseDirection))
     unit, depth = _settled_unit(source, raw, options)
+    if raw.median_depth is not None and depth is not None and not np.isclose(raw.median_depth, depth):
+        notes.append(f"its median depth is {depth:g}, as told, and not {raw.median_depth:g}, as the file has it")
     fps = raw.fps if options.fps is None else options.fps
     if fps is None:
         fps = DEFAULT_FPS
@@ -177,8 +197,21 @@ def settle(raw: RawPath, source: PathSource, options: PathOptions) -> ReadPath:
         poses = to_opencv_camera_to_world(np.asarray(raw.poses, dtype=np.float64), axes, pose)
         path = CameraPath.from_matrices(poses, raw.intrinsics, fps=fps, unit=unit, scene_median_depth=depth)
     except ValueError as error:
-        raise source.error(str(error)) from None
-    return ReadPath(path, notes)
+        frame = FRAME_IN_ERROR.match(str(error))
+        raise source.error(str(error), raw.lines[int(frame[1])] if frame and raw.lines else None) from None
+    return ReadPath(path, notes + _note_on_leaps(path))
+
+
+def _note_on_leaps(path: CameraPath) -> list[str]:
+    """A step that is so much longer than the others that it is probably not the camera's."""
+    steps = np.linalg.norm(np.diff(path.camera_to_world[:, :3, 3], axis=0), axis=1)
+    moving = steps[steps > 0]
+    if len(moving) < 4 or moving.max() < LEAP * np.median(moving):
+        return []
+    return [
+        f"the step to frame {int(steps.argmax()) + 1} is {steps.max() / np.median(moving):.0f} times as long as the median "
+        "step: does the file mix units, or is it cut together from several paths?"
+    ]
 
 
 def _settled(
@@ -250,9 +283,17 @@ def picture_size_of(path: CameraPath, options: PathOptions) -> tuple[float, floa
 def what_is_lost(path: CameraPath, carries: frozenset[str]) -> list[str]:
     """What of this path a format cannot carry, a phrase each; empty where reading the file back gives the same path."""
     fx, fy, cx, cy = path.intrinsics.T
+    is_moved = bool(np.any(path.camera_to_world[0] != np.eye(4)))
+    depth = (
+        "" if path.scene_median_depth is None else f" and the first frame's median depth {path.scene_median_depth:g}"
+    )
     present = {
+        "place": (is_moved, "where in the world it starts: its first pose becomes the origin"),
         "fps": (path.fps != DEFAULT_FPS, f"the {path.fps:g} frames a second"),
-        "unit": (path.unit != "metre" or "metre" not in carries, f"that its unit is {UNIT_IN_WORDS[path.unit]}"),
+        "unit": (
+            path.unit != "metre" or "metre" not in carries or bool(depth),
+            f"that its unit is {UNIT_IN_WORDS[path.unit]}{depth}",
+        ),
         "focal length": (True, "the lens"),
         "zoom": (bool(np.ptp(path.intrinsics, axis=0).any()), "how the lens changes: the first frame's is kept"),
         "pixel aspect": (not np.allclose(fy, fx * path.aspect), "the changing shape of its pixels"),

@@ -35,13 +35,14 @@ def recognise(source: PathSource) -> bool:
 
 def read(source: PathSource, options: PathOptions) -> RawPath:
     rows = _pose_rows(source)
-    table = np.array([source.numbers(line, words, 19, COLUMNS) for line, words in rows]).reshape(-1, 19)
+    table, lines = source.table(rows, 19, COLUMNS), tuple(line for line, _ in rows)
     distorted = table[:, 5:7].any(axis=1)
     if distorted.any():
         line, words = rows[int(np.argmax(distorted))]
         raise source.error(f"expected 0 0 (no lens distortion) in columns 6 and 7, got {' '.join(words[5:7])}", line)
-    fps = _frames_a_second(source, [line for line, _ in rows], table[:, 0])
-    return RawPath(table[:, 7:].reshape(-1, 3, 4), "opencv", "world-to-camera", table[:, 1:5], fps)
+    fps = _frames_a_second(source, lines, table[:, 0])
+    poses = table[:, 7:].reshape(-1, 3, 4)
+    return RawPath(poses, "opencv", "world-to-camera", table[:, 1:5], fps, lines=lines)
 
 
 def read_seconds(source: PathSource) -> np.ndarray:
@@ -83,7 +84,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _frames_a_second(source: PathSource, lines: list[int], times: np.ndarray) -> float | None:
+def _frames_a_second(source: PathSource, lines: tuple[int, ...], times: np.ndarray) -> float | None:
     """The mean rate of timestamps [T] in microseconds; None where they are a constant or a counter."""
     steps = np.diff(times)
     if not steps.any():
@@ -99,7 +100,7 @@ FORMAT = PathFormat(
     name="re10k",
     title="RealEstate10K text, as CameraCtrl, CamI2V and VideoX-Fun take it",
     suffixes=(".txt",),
-    carries=frozenset({"fps", "focal length", "zoom", "pixel aspect", "principal point"}),
+    carries=frozenset({"place", "fps", "focal length", "zoom", "pixel aspect", "principal point"}),
     recognise=recognise,
     read=read,
     write=write,

@@ -53,6 +53,7 @@ def _frames(source: PathSource) -> list[dict]:
     content = source.json
     if not isinstance(content, dict) or not content:
         raise source.error("expected an object with frame0, frame1, ..., got none")
+    source.check_count(len(content))
     _check_each_once(source)
     for name in content:
         if not FRAME_NAME.fullmatch(name):
@@ -121,7 +122,7 @@ FORMAT = PathFormat(
     name="recammaster",
     title="ReCamMaster and MultiCamVideo camera extrinsics",
     suffixes=(".json",),
-    carries=frozenset({"metre"}),
+    carries=frozenset({"place", "metre"}),
     recognise=recognise,
     read=read,
     write=write,

@@ -68,6 +68,32 @@ def detect_format(source: PathSource) -> PathFormat:
     return found[0]
 
 
+def check_suffix(file: str, path_format: PathFormat) -> None:
+    """Raise `ValueError` if a file to be written is named like those of other formats, which would mislead every reader."""
+    suffix = os.path.splitext(file)[1].lower()
+    others = [other.name for other in FORMATS.values() if suffix and suffix in other.suffixes]
+    if others and path_format.name not in others:
+        expected = " or ".join(path_format.suffixes) or "no suffix: a folder"
+        raise ValueError(
+            f"expected a name that ends in {expected} for the format {path_format.name}, got {file}, "
+            f"as {', '.join(others)} would be named"
+        )
+
+
+def format_for(file: str | os.PathLike[str]) -> str:
+    """The name of the format that a file to be written has by its suffix; `ValueError` with the candidates if it is open."""
+    suffix = os.path.splitext(os.fspath(file))[1].lower()
+    candidates = [path_format.name for path_format in FORMATS.values() if suffix in path_format.suffixes]
+    if suffix == ".json":
+        return "camvig"
+    if len(candidates) != 1:
+        raise ValueError(
+            f"expected to be told the format to write {os.fspath(file)} in: --to with one of "
+            + ", ".join(candidates or FORMATS)
+        )
+    return candidates[0]
+
+
 def read_path_file(
     file: str | os.PathLike[str], format_name: str | None = None, options: PathOptions | None = None
 ) -> ReadPath:
@@ -86,6 +112,7 @@ def write_path_file(
 ) -> list[str]:
     """Write a path, whole or not at all; returns what the format cannot carry, a phrase each."""
     path_format = format_named(format_name)
+    check_suffix(os.fspath(file), path_format)
     with write_then_rename(file) as temporary:
         path_format.write(path, temporary, options or PathOptions())
     return what_is_lost(path, path_format.carries)

@@ -31,7 +31,7 @@ def recognise(source: PathSource) -> bool:
 
 
 def read(source: PathSource, options: PathOptions) -> RawPath:
-    table = np.array([source.numbers(line, words, 8, COLUMNS) for line, words in source.rows]).reshape(-1, 8)
+    table = source.table(source.rows, 8, COLUMNS)
     times, translations, quaternions = table[:, 0], table[:, 1:4], table[:, 4:]
     norms = np.linalg.norm(quaternions, axis=1)
     for problem, expected, found in (
@@ -43,7 +43,14 @@ def read(source: PathSource, options: PathOptions) -> RawPath:
             raise source.error(f"expected {expected}, got {found[index]:g}", source.rows[index][0])
     poses = rigid_motion.pose_matrices(Rotation.from_quat(quaternions).as_matrix(), translations)
     fps = 1 / float(np.median(np.diff(times))) if len(times) > 1 else None
-    return RawPath(poses, "opencv", "camera-to-world", fps=fps)
+    return RawPath(poses, "opencv", "camera-to-world", fps=fps, notes=_note_on_time(times), lines=source.row_lines)
+
+
+def _note_on_time(times: np.ndarray) -> tuple[str, ...]:
+    """Timestamps that may be frame numbers, as those of 7-Scenes' ground truth are."""
+    if len(times) < 2 or np.any(np.diff(times) != 1) or times[0] not in (0, 1):
+        return ()
+    return ("its timestamps go up by exactly 1: 1 frame a second taken; if they number the frames, say --fps",)
 
 
 def write(path: CameraPath, file: Path, options: PathOptions) -> None:
@@ -58,7 +65,7 @@ FORMAT = PathFormat(
     name="tum",
     title="TUM RGB-D trajectory",
     suffixes=(".txt",),
-    carries=frozenset({"fps"}),
+    carries=frozenset({"place", "fps"}),
     recognise=recognise,
     read=read,
     write=write,

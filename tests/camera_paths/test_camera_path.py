@@ -204,7 +204,7 @@ def test_units_convert_only_through_a_known_median_depth():
     assert metres.scene_median_depth == 4.0
     assert metres.to_unit("scene_depth") == path
     assert metres.to_unit("scene_depth", median_depth=4.0) == path
-    scene = metres.rescale("scene", median_depth=10.0)
+    scene = metres.to_unit("scene", median_depth=10.0)
     assert scene.camera_to_world[-1, 2, 3] == 5.0
     assert scene.to_unit("scene_depth") == path
     assert path.to_unit("scene_depth") is path

@@ -6,8 +6,7 @@ from PIL import Image
 
 from camvig.camera_paths import CameraPath
 from camvig.camera_paths.atomic_file import write_then_rename
-from camvig.camera_paths.formats import read_path_file, registry, write_path_file
-from camvig.camera_paths.formats.camvig_json import FORMAT
+from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
 from camvig.camera_paths.moves import in_parallel
 from camvig.camera_paths.plots import plot_path, render_path_picture
@@ -19,11 +18,6 @@ PATHS = {
     "one frame": CameraPath.static(1),
     "metres": CameraPath.truck(-0.3).to_unit("metre", 2.7),
 }
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(registry.FORMATS, FORMAT.name, FORMAT)
 
 
 @pytest.mark.parametrize("name", PATHS)

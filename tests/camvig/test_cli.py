@@ -91,6 +91,13 @@ def test_a_camera_path_file(command, tmp_path):
     assert "right" in json.loads((tmp_path / "out.json").read_text())["camera_path_in_words"]
 
 
+def test_a_longer_camera_path_is_resampled_as_the_user_says(command, fails, tmp_path):
+    CameraPath.orbit(20, num_frames=49).to_file(tmp_path / "orbit.json")
+    fails("17 frames, got 49", "--resample-by", camera_path=tmp_path / "orbit.json")
+    assert command(camera_path=tmp_path / "orbit.json", output=tmp_path / "out.gif", resample_by="arc-length") == 0
+    assert "17 frames" in json.loads((tmp_path / "out.json").read_text())["camera_path_in_words"]
+
+
 def test_a_motion_outside_training_is_one_line(command, capsys):
     assert command(camera_path="dolly in 120%") == 0
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "outside" in line]
@@ -123,7 +130,7 @@ def test_wrong_camera_paths(fails, tmp_path):
         file.write_text(json.dumps({**fields, "camera_to_world": poses.tolist()}))
         fails("frame 3", reason, camera_path=file)
     CameraPath.dolly(0.3, num_frames=33).to_file(tmp_path / "long.json")
-    fails("17 frames, got 33", "path.resample(17)", camera_path=tmp_path / "long.json")
+    fails("17 frames, got 33", "path.resample(17, by=", camera_path=tmp_path / "long.json")
     (tmp_path / "text.json").write_text("not a path")
     fails("text.json", camera_path=tmp_path / "text.json")
     fails("nowhere.json", camera_path=tmp_path / "nowhere.json")

@@ -73,6 +73,31 @@ def test_check_says_what_the_model_hears(capsys, tiny_checkpoint):
     assert "ids, 2 passes each" in lines["cost"]
 
 
+def test_check_resamples_when_asked_and_prints_json(capsys, tiny_checkpoint, fails, tmp_path):
+    long = CameraPath.from_text("truck right 40% then hold for 2s", num_frames=33)
+    long.to_file(tmp_path / "long.json")
+    arguments = [str(tmp_path / "long.json"), "--checkpoint", str(tiny_checkpoint)]
+    fails("check", *arguments, expected="expected a camera path of 17 frames, got 33; resample it")
+    for by, seconds in (("time", "4.2"), ("arc-length", "4.2")):
+        assert main(["path", "check", *arguments, "--resample-by", by, "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert (
+            report["path"].startswith("moves 0.40 scene depths right") and f"17 frames, {seconds} s" in report["path"]
+        )
+        assert report["heard"]["rotation_error_degrees"] > 0 and report["outside_training"] == []
+        assert report["cost"]["video_ids"] > 0 and report["cost"]["seconds"] > 0
+
+
+def test_the_name_of_the_output_says_its_format(tmp_path, fails, capsys):
+    for name in ("path.glb", "path.chan", "path.npy"):
+        assert main(["path", "convert", TEXT, str(tmp_path / name)]) == 0
+    assert (tmp_path / "path.glb").read_bytes()[:4] == b"glTF"
+    capsys.readouterr()
+    fails("convert", TEXT, tmp_path / "path.txt", expected="--to with one of re10k, tum, kitti")
+    fails("convert", TEXT, tmp_path / "other.glb", "--to", "tum", expected="ends in .txt for the format tum")
+    assert not (tmp_path / "other.glb").exists()
+
+
 def test_a_wrong_path_is_one_line(fails, tmp_path):
     (tmp_path / "cut.json").write_text('{"format": "camvig camera')
     (tmp_path / "words.txt").write_text("not a path\n")
@@ -82,6 +107,8 @@ def test_a_wrong_path_is_one_line(fails, tmp_path):
     fails("info", tmp_path / "words.txt", expected="--from re10k")
     fails("info", tmp_path / "path.json", "--unit", "metre", expected="expected no --unit metre")
     fails("info", "fly to the moon", expected="expected a camera move")
+    fails("info", "no/such/file", expected="no/such/file, got no such file")
+    fails("info", tmp_path, expected="expected to be told the format of this file")
     fails("info", TEXT, "--picture-size", "big", expected="--picture-size as WIDTHxHEIGHT")
     fails("convert", TEXT, tmp_path / "x.abc", "--to", "abc", expected=", ".join(list(FORMATS)[:2]))
     fails("convert", tmp_path / "path.json", tmp_path / "path.json", expected="same file")

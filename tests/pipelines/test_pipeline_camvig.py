@@ -166,7 +166,7 @@ def test_no_warning_inside_the_training_range(tiny_pipeline, make_picture):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"camera_path": CameraPath.pan(10, num_frames=9)}, r"17 frames, got 9; resample it: path.resample\(17\)"),
+        ({"camera_path": CameraPath.pan(10, num_frames=9)}, r"17 frames, got 9; resample it: path.resample\(17, by="),
         ({"camera_path": "fly to the moon"}, "expected a camera move"),
         ({"camera_path": 7}, "expected a CameraPath"),
         ({"camera_path": []}, "at least one picture and one path"),

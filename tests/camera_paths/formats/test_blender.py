@@ -100,7 +100,10 @@ def random_path(seed):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_blender_has_every_pose_and_lens(seed, tmp_path_factory):
     file, path = tmp_path_factory.mktemp("path") / "path.py", random_path(seed)
-    assert write_path_file(path, file, "blender") == ["that its unit is metres"]
+    assert write_path_file(path, file, "blender") == [
+        "where in the world it starts: its first pose becomes the origin",
+        "that its unit is metres",
+    ]
     scene = run(file, stand_in(layered=seed % 2 == 0))
     camera, lens, render = scene.camera, scene.camera.data, scene.render
     assert (scene.frame_start, scene.frame_end) == (1, path.num_frames)

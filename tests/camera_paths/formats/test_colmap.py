@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -62,12 +62,6 @@ def write_binary(folder, **texts):
     return folder
 
 
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
-
-
 def random_path(seed):
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(1, 13))
@@ -91,7 +85,7 @@ def test_round_trip_in_text_and_binary(seed, tmp_path_factory):
 
 
 @pytest.mark.parametrize("write_model", [write_text, write_binary])
-def test_a_model_of_a_known_motion(tmp_path, write_model):
+def test_a_model_of_a_known_motion(tmp_path, write_model, motion):
     path, notes = read_path_file(write_model(tmp_path / "model"))
     np.testing.assert_allclose(motion(path), [1, 0, 0, -30, 0, 0], atol=1e-9)
     np.testing.assert_allclose(path.intrinsics, [[0.7, 1.4, 0.48, 0.52]] * 2)
@@ -149,6 +143,7 @@ def test_cameras_of_a_rig_are_told_apart(tmp_path):
         ("images", "9 1 0 0 0", "9 2 0 0 0", "images.txt, line 7: expected a unit quaternion, got one of length 2"),
         ("images", LAST_IMAGE, "", "expected 2 images, as its header says, got 1; is the file cut off?"),
         ("images", "frame_9.", "frame_10.", "expected each image name once, got 'walk/frame_10.jpg' several times"),
+        ("images", "9 1 0 0 0 0", "4 1 0 0 0 0", "images.txt, line 7: expected each image id once, got 4 again"),
         ("images", "7 walk/frame_9", "6 walk/frame_9", "got one that COLMAP does not read"),
         ("cameras", "7 SIMPLE_RADIAL 1000 500 700 480 260 0\n", "", "expected 1 cameras, as its header says, got 0"),
         ("cameras", "700 480", "0 480", "frame 0: expected positive focal lengths, got fx = 0 and fy = 0"),
@@ -195,6 +190,16 @@ def test_bad_numbers_in_binary(tmp_path, number, message):
     content[12:20] = np.float64(number).tobytes()  # qw of the first image, after the count and its id
     file.write_bytes(content)
     with pytest.raises(ValueError, match=f"images.bin: image 'walk/frame_10.jpg': {message}"):
+        read_path_file(file.parent)
+
+
+def test_an_image_id_twice_in_binary(tmp_path):
+    file = write_binary(tmp_path / "model") / "images.bin"
+    content = bytearray(file.read_bytes())
+    second = content.index(b"walk/frame_9.jpg") - 64  # after its id, pose and camera
+    content[second : second + 4] = content[8:12]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"images.bin: image 'walk/frame_9.jpg': expected each image id once, got 4"):
         read_path_file(file.parent)
 
 

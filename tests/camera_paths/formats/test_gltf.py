@@ -69,12 +69,6 @@ def read(tmp_path, content, options=None):
     return read_path_file(tmp_path / "scene.gltf", options=options)
 
 
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
-
-
 def random_path(seed):
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(1, 13))
@@ -107,7 +101,7 @@ def test_what_is_lost(tmp_path):
     np.testing.assert_allclose(read_path_file(tmp_path / "zoom.gltf").path.intrinsics, path.intrinsics[[0] * 17])
 
 
-def test_a_file_of_a_known_motion(tmp_path):
+def test_a_file_of_a_known_motion(tmp_path, motion):
     path, notes = read(tmp_path, scene(MOVE | TURN))
     np.testing.assert_allclose(motion(path), [1, 0, 0, -30, 0, 0], atol=1e-5)
     np.testing.assert_allclose(yaw_pitch_roll(path.camera_to_world[:, :3, :3])[:, 0], [0, -15, -30], atol=1e-5)
@@ -115,7 +109,7 @@ def test_a_file_of_a_known_motion(tmp_path):
     assert (path.fps, path.unit, path.scene_median_depth, notes) == (4, "metre", None, [])
 
 
-def test_numbers_in_a_file_beside_it_and_as_short_integers(tmp_path):
+def test_numbers_in_a_file_beside_it_and_as_short_integers(tmp_path, motion):
     content = scene(MOVE | TURN)
     binary = base64.b64decode(content["buffers"][0]["uri"].partition(",")[2])
     short = np.round(np.array([[0, 0, 0, 1], LEFT_30]) * 32767).astype("<i2").tobytes()
@@ -126,7 +120,7 @@ def test_numbers_in_a_file_beside_it_and_as_short_integers(tmp_path):
     np.testing.assert_allclose(motion(read(tmp_path, content).path), [1, 0, 0, -30, 0, 0], atol=3e-3)
 
 
-def test_parents_place_and_move_the_camera(tmp_path):
+def test_parents_place_and_move_the_camera(tmp_path, motion):
     nodes = [
         {"children": [1], "matrix": [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 10, 0, 0, 1]},  # twice as large, at x = 10
         {"children": [2], "translation": [0, 3, 0], "name": "Crane"},  # lies 3 x 2 above it
@@ -139,7 +133,7 @@ def test_parents_place_and_move_the_camera(tmp_path):
     assert notes == []
 
 
-def test_animations_of_the_camera_and_its_parent_play_at_once(tmp_path):
+def test_animations_of_the_camera_and_its_parent_play_at_once(tmp_path, motion):
     nodes = [{"children": [1], "name": "Rig"}, {"camera": 0}]
     rig = {("node", 0, "translation"): ([0, 1], [[0, 0, 0], [0, 2, 0]])}
     camera = {("node", 1, "translation"): ([0, 1], [[0, 0, 0], [3, 0, 0]])}

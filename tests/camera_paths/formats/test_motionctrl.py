@@ -11,17 +11,11 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 METRES = PathOptions(unit="metre", fps=8)
 COS, SIN = np.cos(np.radians(60)), np.sin(np.radians(60))
 START = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
-
-
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
 
 
 @settings(max_examples=25, deadline=None)
@@ -46,7 +40,7 @@ def test_round_trip(seed, tmp_path_factory):
         ([COS, -SIN, 0, 0, SIN, COS, 0, 0, 0, 0, 1, 0], [0, 0, 0, 0, 0, -60]),
     ],
 )
-def test_files_of_a_known_motion(end, expected, tmp_path):
+def test_files_of_a_known_motion(end, expected, tmp_path, motion):
     (tmp_path / "path.json").write_text(json.dumps([START, end], indent=4))
     path = read_path_file(tmp_path / "path.json", options=METRES).path
     np.testing.assert_allclose(motion(path), expected, atol=1e-9)

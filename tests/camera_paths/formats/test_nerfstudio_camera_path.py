@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 METRES = PathOptions(unit="metre")
 COS, SIN = np.cos(np.radians(30)), np.sin(np.radians(30))
@@ -34,12 +34,6 @@ FILE = {  # as the Blender add-on lays it out
 }
 
 
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
-
-
 def random_path(seed):
     rng = np.random.default_rng(seed)
     frames = int(rng.integers(1, 9))
@@ -59,7 +53,7 @@ def test_round_trip(seed, tmp_path_factory):
     assert again.notes == []
 
 
-def test_a_file_of_a_known_motion(tmp_path):
+def test_a_file_of_a_known_motion(tmp_path, motion):
     (tmp_path / "path.json").write_text(json.dumps(FILE))
     path = read_path_file(tmp_path / "path.json", options=METRES).path
     np.testing.assert_allclose(motion(path), [1, 2, 3, -30, 0, 0], atol=1e-9)

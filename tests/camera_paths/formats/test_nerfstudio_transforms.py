@@ -13,7 +13,7 @@ from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, registry, write_path_file
 from camvig.camera_paths.formats.nerfstudio_transforms import FORMAT
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 METRES = PathOptions(unit="metre", fps=8)
 COS, SIN = np.cos(np.radians(20)), np.sin(np.radians(20))
@@ -36,12 +36,6 @@ FILE = {  # as ns-process-data lays it out
         {"file_path": "images/frame_00002.png", "transform_matrix": TILTED_UP, "colmap_im_id": 2},
     ],
 }
-
-
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
 
 
 def random_path(seed):
@@ -75,7 +69,7 @@ def read(tmp_path, changes=None, frame=None, options=METRES):
     return read_path_file(tmp_path / "transforms.json", options=options)
 
 
-def test_a_file_of_a_known_motion(tmp_path):
+def test_a_file_of_a_known_motion(tmp_path, motion):
     path, notes = read(tmp_path)
     np.testing.assert_allclose(motion(path), [-1, 2, 3, 0, 20, 0], atol=1e-9)
     np.testing.assert_allclose(path.intrinsics, [[0.7, 1.2, 0.48, 0.52]] * 2)

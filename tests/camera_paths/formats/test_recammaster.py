@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from camvig import CameraPath
 from camvig.camera_paths.formats import read_path_file, write_path_file
 from camvig.camera_paths.formats.path_format import PathOptions
-from camvig.camera_paths.rigid_motion import pose_matrices, yaw_pitch_roll
+from camvig.camera_paths.rigid_motion import pose_matrices
 
 START = "[1 0 0 0] [-0 1 0 0] [0 -0 1 0] [3390 1380 240 1] "
 FORWARD = "[1 0 0 0] [-0 1 0 0] [0 -0 1 0] [3490 1380 240 1] "
@@ -20,12 +20,6 @@ YAW = "[0.866025 0.5 0 0] [-0.5 0.866025 0 0] [0 -0 1 0] [3390 1380 240 1] "  # 
 PITCH = "[0.866025 0 0.5 0] [-0 1 0 0] [-0.5 -0 0.866025 0] [3390 1380 240 1] "  # Unreal's pitch of +30: forward to up
 CAMERAS = {"cam01": YAW, "cam02": PITCH, "cam03": FORWARD, "cam04": RIGHT_AND_UP}
 FILE = {"frame1": CAMERAS, "frame0": dict.fromkeys(CAMERAS, START)}
-
-
-def motion(path):
-    """Right, up, forward; pan right, tilt up, roll right (degrees): from the first frame to the last."""
-    last = path.relative().camera_to_world[-1]
-    return [*last[:3, 3] * (1, -1, 1), *yaw_pitch_roll(last[None, :3, :3])[0]]
 
 
 @settings(max_examples=25, deadline=None)
@@ -59,7 +53,7 @@ def test_a_unit_that_is_not_the_metre_is_lost(tmp_path):
         ("cam04", [0.5, 0.25, 0, 0, 0, 0]),
     ],
 )
-def test_a_file_of_known_motions(camera, expected, tmp_path):
+def test_a_file_of_known_motions(camera, expected, tmp_path, motion):
     (tmp_path / "path.json").write_text(json.dumps(FILE, indent=4))
     path = read_path_file(tmp_path / "path.json", options=PathOptions(camera=camera)).path
     np.testing.assert_allclose(motion(path), expected, atol=1e-4)  # the file has six digits
