@@ -52,7 +52,7 @@ def read_seconds(source: PathSource) -> np.ndarray:
     """
     rows = _pose_rows(source)
     times = np.array([source.numbers(line, words, 19, COLUMNS)[0] for line, words in rows])
-    if _frames_a_second(source, [line for line, _ in rows], times) is None:
+    if _frames_a_second(source, tuple(line for line, _ in rows), times) is None:
         raise source.error("expected timestamps in microseconds, got a constant or a counter")
     return times / 1e6
 
