@@ -13,7 +13,7 @@ from dataclasses import asdict
 import numpy as np
 
 from camvig import CamViGPipeline
-from camvig.dataset_builders.room_clips import room_clips
+from camvig.dataset_builders.rooms.room_clips import room_clips
 from camvig.metrics.flow_mse import dis_flow
 from camvig.pipelines.evaluate_pipeline import flow_errors, generate, to_picture
 from camvig.pipelines.sampling_settings import SamplingSettings

@@ -15,10 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from camvig.dataset_builders.scene_cuts import THUMBNAIL_SIZE, mark_shots
 from camvig.dataset_builders.video_clips import survey_videos
-from camvig.dataset_builders.video_folder import find_videos
-from camvig.dataset_builders.video_reader import TimedFrame, VideoReader
+from camvig.dataset_builders.videos.scene_cuts import THUMBNAIL_SIZE, mark_shots
+from camvig.dataset_builders.videos.video_folder import find_videos
+from camvig.dataset_builders.videos.video_reader import TimedFrame, VideoReader
 
 AROUND = 8  # frames on each side of a join
 MOVING = 0.15  # mean difference of a video's first and last thumbnail, of the full range

@@ -8,7 +8,7 @@ import json
 import os
 import time
 
-from camvig.dataset_builders.room_clips import room_clips
+from camvig.dataset_builders.rooms.room_clips import room_clips
 
 
 def main():

@@ -8,8 +8,8 @@ import json
 import time
 
 from camvig.dataset_builders.scene_clips import scene_clip
-from camvig.dataset_builders.scene_paths import PathReport, ScenePaths
-from camvig.dataset_builders.scene_sources import open_scene
+from camvig.dataset_builders.scenes.scene_paths import PathReport, ScenePaths
+from camvig.dataset_builders.scenes.scene_sources import open_scene
 
 
 def main():

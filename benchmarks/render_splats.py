@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from camvig.dataset_builders.splat_field import load_splat_scene, ring_of_views
+from camvig.dataset_builders.scenes.splat_field import load_splat_scene, ring_of_views
 
 FRAMES, LARGER = 17, 4
 

@@ -13,8 +13,8 @@ from collections import Counter
 
 import numpy as np
 
-from camvig.dataset_builders.room_clips import room_clip
-from camvig.dataset_builders.track_depth import track_depth
+from camvig.dataset_builders.rooms.room_clips import room_clip
+from camvig.dataset_builders.videos.track_depth import track_depth
 
 MOVES = 0.05  # of the median depth
 

@@ -41,11 +41,11 @@ def import_splats(
     credit: Annotated[str, typer.Option(help="Whom the licence asks to name.")] = "",
 ) -> None:
     """Make a scene of a file of Gaussian splats."""
-    scene = module("dataset_builders.splat_field").load_splat_scene(
+    scene = module("dataset_builders.scenes.splat_field").load_splat_scene(
         file, axes=axes, up=up, cameras=cameras, unit=unit, licence=licence, credit=credit
     )
     out.parent.mkdir(parents=True, exist_ok=True)
-    module("dataset_builders.scene_files").save_splat_scene(scene, file, out)
+    module("dataset_builders.scenes.scene_files").save_splat_scene(scene, file, out)
     typer.echo(out)
 
 

@@ -38,9 +38,9 @@ def check(
     """Say whether a capture's poses fit its pictures, and which do not."""
     for file, suffix in ((out, ".png"), (json_file, ".json")):
         _check_output(file, suffix)
-    capture = module("dataset_builders.captures").read_capture(folder, unit, median_depth)
-    pairs = module("dataset_builders.capture_matches").match_neighbours(capture)
-    reports = module("dataset_builders.capture_report")
+    capture = module("dataset_builders.captures.capture").read_capture(folder, unit, median_depth)
+    pairs = module("dataset_builders.captures.capture_matches").match_neighbours(capture)
+    reports = module("dataset_builders.captures.capture_report")
     report = reports.capture_report(capture, pairs)
     typer.echo("\n".join(reports.report_lines(report)))
     if json_file is not None:
@@ -63,10 +63,10 @@ def fit_scene(
 ) -> None:
     """Fit a radiance field to a capture; every eighth view is held out and measured."""
     _check_output(json_file, ".json")
-    capture = module("dataset_builders.captures").read_capture(folder, unit, median_depth)
+    capture = module("dataset_builders.captures.capture").read_capture(folder, unit, median_depth)
     for skipped in capture.skipped:
         typer.echo(f"camvig: note: skipped {skipped.name}: {skipped.reason}", err=True)
-    figures = module("dataset_builders.fit_scene").fit_scene(
+    figures = module("dataset_builders.scenes.fit_scene").fit_scene(
         capture, out, json_file, minutes, shorter_side=size, seed=seed, licence=licence
     )
     typer.echo(f"held-out views {figures['psnr']['held_out']:.2f} dB, fitted views {figures['psnr']['train']:.2f} dB")

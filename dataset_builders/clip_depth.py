@@ -13,7 +13,7 @@ import numpy as np
 
 from .clip_rows import camera_path_of
 from .exact_flow import backward_flow, forward_flow
-from .scene_paths import in_usual_scale
+from .scenes.scene_paths import in_usual_scale
 
 FARTHEST = 1000.0  # scene depths; what is farther is as good as infinitely far
 

@@ -12,8 +12,8 @@ import datasets
 
 from ..camera_paths.atomic_file import write_then_rename
 from .render_clips import clip_files
-from .video_folder_builder import VideoFolderBuilder
-from .video_report import REPORT_NAME, VideoReport
+from .videos.video_folder_builder import VideoFolderBuilder
+from .videos.video_report import REPORT_NAME, VideoReport
 
 ROWS_IN_FILE = 256
 

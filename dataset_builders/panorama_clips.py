@@ -19,7 +19,7 @@ import numpy as np
 
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.rigid_motion import pose_matrices
-from .room_paths import NUM_FRAMES, rotations, sample_lens, sample_path
+from .rooms.room_paths import NUM_FRAMES, rotations, sample_lens, sample_path
 
 PANORAMA_FOLDER = Path(__file__).with_name("panoramas")
 PLACES = ("bridge", "dawn", "forest", "hall", "park", "studio", "warehouse")  # all for training; see CREDITS.md

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .room_paths import sample_lens, sample_path
+from .rooms.room_paths import sample_lens, sample_path
 
 
 def sample_model_path(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

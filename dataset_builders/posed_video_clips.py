@@ -29,12 +29,12 @@ import datasets
 
 from .clip_length import FPS, NUM_FRAMES
 from .clip_rows import ABOUT_COLUMNS, path_columns, video_column
-from .posed_video_cutting import PosedClip, PosedCutSettings, cut_posed_video
 from .video_clips import FEATURES as VIDEO_FEATURES
 from .video_clips import video_columns
-from .video_folder import VideoFile
-from .video_folder_builder import VideoFolderBuilder, VideoFolderConfig
-from .video_report import VideoFileReport
+from .videos.posed_video_cutting import PosedClip, PosedCutSettings, cut_posed_video
+from .videos.video_folder import VideoFile
+from .videos.video_folder_builder import VideoFolderBuilder, VideoFolderConfig
+from .videos.video_report import VideoFileReport
 
 GENERATOR_VERSION = "1.0.0"  # raise it whenever the same videos no longer give the same rows
 

@@ -29,7 +29,7 @@ import datasets
 from .clip_length import FPS, NUM_FRAMES
 from .clip_rows import ABOUT_COLUMNS, camera_path_of, clip_features, path_columns, video_column
 from .clip_videos import decode_video
-from .room_clips import RoomClip, room_clips
+from .rooms.room_clips import RoomClip, room_clips
 
 __all__ = ["ProceduralRooms", "ProceduralRoomsConfig", "camera_path_of", "decode_video"]
 

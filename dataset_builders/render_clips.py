@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from ..camera_paths.atomic_file import write_then_rename
 from .scene_clips import GENERATOR_VERSION, scene_clip, scene_row_table
-from .scene_paths import PathReport, ScenePaths
-from .scene_sources import open_scene, scene_fingerprint
+from .scenes.scene_paths import PathReport, ScenePaths
+from .scenes.scene_sources import open_scene, scene_fingerprint
 
 CLIPS_PER_FILE = 32
 PLAN_NAME, REPORT_NAME = "plan.json", "report.json"

@@ -18,8 +18,8 @@ from ..camera_paths.camera_path import CameraPath
 from .clip_depth import encode_depth
 from .clip_length import FPS
 from .clip_rows import clip_features, path_columns, video_column
-from .room_paths import PlacedPath
-from .scene_paths import PathReport, ScenePaths
+from .rooms.room_paths import PlacedPath
+from .scenes.scene_paths import PathReport, ScenePaths
 
 GENERATOR_VERSION = "1.0.0"  # raise it whenever the same scene and seed no longer give the same clip
 SOURCE = "nerf"

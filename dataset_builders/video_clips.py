@@ -28,10 +28,10 @@ import datasets
 
 from .clip_length import FPS, NUM_FRAMES
 from .clip_rows import ABOUT_COLUMNS, clip_features, no_path_columns, video_column
-from .video_cutting import VideoClip, cut_video
-from .video_folder import VideoFile
-from .video_folder_builder import VideoFolderBuilder, VideoFolderConfig
-from .video_report import VideoFileReport, VideoReport
+from .videos.video_cutting import VideoClip, cut_video
+from .videos.video_folder import VideoFile
+from .videos.video_folder_builder import VideoFolderBuilder, VideoFolderConfig
+from .videos.video_report import VideoFileReport, VideoReport
 
 GENERATOR_VERSION = "1.0.0"  # raise it whenever the same videos no longer give the same rows
 

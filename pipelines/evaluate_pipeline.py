@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..camera_paths.camera_path import CameraPath
 from ..dataset_builders.exact_flow import backward_flow
-from ..dataset_builders.room_clips import RoomClip, room_clips
+from ..dataset_builders.rooms.room_clips import RoomClip, room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
 from ..metrics.frame_quality import mean_psnr, psnr
 from .pipeline_camvig import CamViGPipeline

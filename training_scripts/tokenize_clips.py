@@ -31,7 +31,7 @@ from ..dataset_builders.clip_videos import decode_video
 from ..dataset_builders.estimated_flow import estimated_backward_flow
 from ..dataset_builders.exact_flow import backward_flow
 from ..dataset_builders.render_clips import clip_files
-from ..dataset_builders.scene_paths import in_usual_scale
+from ..dataset_builders.scenes.scene_paths import in_usual_scale
 from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer

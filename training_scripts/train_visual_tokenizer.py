@@ -15,7 +15,7 @@ from accelerate import PartialState
 
 from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
-from ..dataset_builders.room_clips import room_clips
+from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .stage_config import parse_stage

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..dataset_builders.clip_variants import relative_path
-from ..dataset_builders.room_clips import room_clips
+from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer

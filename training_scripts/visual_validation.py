@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ..dataset_builders.room_clips import room_clips
+from ..dataset_builders.rooms.room_clips import room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
 from ..metrics.frame_quality import mean_psnr, psnr
 from ..modeling_camvig.motion_autoencoder import MotionAutoencoder

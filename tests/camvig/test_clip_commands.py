@@ -11,10 +11,10 @@ from PIL import Image
 from camvig.cli import main
 from camvig.clip_commands import shard_of
 from camvig.dataset_builders.clip_videos import decode_video, encode_video
-from camvig.dataset_builders.gaussian_splats import GaussianSplats
 from camvig.dataset_builders.render_clips import clip_files
-from camvig.dataset_builders.scene_sources import open_scene, scene_fingerprint
-from camvig.dataset_builders.splat_files import write_splats
+from camvig.dataset_builders.scenes.gaussian_splats import GaussianSplats
+from camvig.dataset_builders.scenes.scene_sources import open_scene, scene_fingerprint
+from camvig.dataset_builders.scenes.splat_files import write_splats
 
 
 def data(*arguments: object) -> int:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camvig.dataset_builders.radiance_field import Rendering, SceneViews
-from camvig.dataset_builders.room_clips import RoomClip, room_clip
+from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clip
+from camvig.dataset_builders.scenes.radiance_field import Rendering, SceneViews
 
 TO_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 

@@ -14,7 +14,7 @@ from camvig.dataset_builders.clip_variants import (
     reversed_in_time,
 )
 from camvig.dataset_builders.exact_flow import backward_flow
-from camvig.dataset_builders.room_clips import room_clip
+from camvig.dataset_builders.rooms.room_clips import room_clip
 
 SIZE = 48
 ARRAYS = ("frames", "depth", "camera_to_world", "intrinsics")

@@ -4,7 +4,7 @@ import numpy as np
 
 from camvig.dataset_builders.estimated_flow import estimated_backward_flow
 from camvig.dataset_builders.exact_flow import backward_flow
-from camvig.dataset_builders.room_clips import room_clip
+from camvig.dataset_builders.rooms.room_clips import room_clip
 
 
 def test_a_picture_that_moves_right_is_to_be_found_on_the_left(make_frames):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from camvig.dataset_builders.exact_flow import LIMIT, backward_flow, forward_flow
-from camvig.dataset_builders.room_clips import room_clip
+from camvig.dataset_builders.rooms.room_clips import room_clip
 
 LENS = np.array([0.8, 0.9, 0.5, 0.48])
 

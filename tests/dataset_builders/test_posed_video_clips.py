@@ -13,11 +13,11 @@ from camvig import CameraPath
 from camvig.dataset_builders.clip_rows import camera_path_of
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.posed_video_clips import FEATURES, PosedVideoClips
-from camvig.dataset_builders.posed_video_cutting import PosedCutSettings, cut_posed_video, pose_windows
-from camvig.dataset_builders.room_clips import room_clip
-from camvig.dataset_builders.room_renderer import render
-from camvig.dataset_builders.room_scenes import sample_scene
-from camvig.dataset_builders.video_report import VideoFileReport
+from camvig.dataset_builders.rooms.room_clips import room_clip
+from camvig.dataset_builders.rooms.room_renderer import render
+from camvig.dataset_builders.rooms.room_scenes import sample_scene
+from camvig.dataset_builders.videos.posed_video_cutting import PosedCutSettings, cut_posed_video, pose_windows
+from camvig.dataset_builders.videos.video_report import VideoFileReport
 
 UNIT = 0.37  # metres in the unit of the reconstruction
 FRAMES = 52  # at 24 a second: 17 frames at 8 and 3 more

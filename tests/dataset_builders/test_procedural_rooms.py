@@ -14,7 +14,7 @@ from camvig.dataset_builders.procedural_rooms import (
     clip_ranges,
     decode_video,
 )
-from camvig.dataset_builders.room_clips import RoomClip, room_clip
+from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clip
 
 SIZES = {"train_clips": 4, "validation_clips": 1, "test_clips": 1, "size": 32}
 

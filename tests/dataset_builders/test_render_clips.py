@@ -17,7 +17,7 @@ from camvig.dataset_builders.clip_rows import camera_path_of
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.nerf_clips import NerfClips
 from camvig.dataset_builders.render_clips import clip_files, files_of, make_plan, render_clips
-from camvig.dataset_builders.room_field import RoomField
+from camvig.dataset_builders.scenes.room_field import RoomField
 
 ROOMS = ["room:train/5", "room:train/6"]
 
@@ -52,7 +52,7 @@ def test_a_row_shows_the_room_along_its_path(whole):
     assert np.median(depth[0]) == pytest.approx(1, rel=1e-3)
     path = camera_path_of(row).to_unit("metre", row["depth_scale"])
     rng = np.random.default_rng(np.random.SeedSequence([row["clip_seed"], *b"train-000006"]))
-    from camvig.dataset_builders.scene_paths import PathReport, ScenePaths
+    from camvig.dataset_builders.scenes.scene_paths import PathReport, ScenePaths
 
     placed = ScenePaths(RoomField("train", 6, threads=1)).place(rng, PathReport())
     relative = np.linalg.inv(placed.camera_to_world[0]) @ placed.camera_to_world

@@ -12,7 +12,7 @@ import pytest
 from camvig.dataset_builders.clip_rows import SHARED_COLUMNS, camera_path_of
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.video_clips import FEATURES, VideoClips, survey_videos
-from camvig.dataset_builders.video_report import VideoReport
+from camvig.dataset_builders.videos.video_report import VideoReport
 
 SETTINGS = {"size": 32, "licence": "CC0-1.0", "validation_share": 0.2, "test_share": 0.2}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from camvig.dataset_builders.room_clips import room_clips
+from camvig.dataset_builders.rooms.room_clips import room_clips
 from camvig.pipelines import evaluate_pipeline
 from camvig.pipelines.evaluate_pipeline import evaluate_rooms, mirror_test
 

@@ -7,7 +7,7 @@ import torch
 from camvig.dataset_builders import clip_cache
 from camvig.dataset_builders.clip_cache import ClipCache, write_clip_cache
 from camvig.dataset_builders.exact_flow import backward_flow
-from camvig.dataset_builders.room_clips import room_clip
+from camvig.dataset_builders.rooms.room_clips import room_clip
 from camvig.training_scripts.visual_batches import (
     add_pictures,
     change_colours,

@@ -1,0 +1,1 @@
+"""Captures: posed pictures on disk, as other tools leave them, and whether their poses fit."""

@@ -1,0 +1,1 @@
+"""Procedural rooms: furniture, textures, lights, the renderer, and the camera paths in them."""
