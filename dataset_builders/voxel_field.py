@@ -18,7 +18,6 @@ from .radiance_field import Rendering, SceneViews
 from .voxel_grid import Rays, VoxelGrid
 
 GREY = 0.5
-VIEW_DEPENDENCE = 1.0  # how much a step of Adam changes what depends on the direction, against what does not
 RAYS_AT_ONCE = 1 << 15
 
 
@@ -64,9 +63,9 @@ def ray_colours_back(
 
 
 def _harmonics(directions: np.ndarray) -> np.ndarray:
-    """1 and `VIEW_DEPENDENCE` times x, y, z of unit directions, [R, 4]."""
+    """1, x, y, z of unit directions, [R, 4]."""
     unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    return np.concatenate([np.ones_like(unit[:, :1]), unit * np.float32(VIEW_DEPENDENCE)], axis=1)
+    return np.concatenate([np.ones_like(unit[:, :1]), unit], axis=1)
 
 
 @dataclass
