@@ -36,11 +36,12 @@ class FitSettings:
     density_rate: float = 0.3  # Adam's, of raw densities
     feature_rate: float = 0.02  # Adam's, of features
     last_rate: float = 0.05  # both at the end, as a share of that at the start; exponential between
-    distortion: float = 0.01  # weights of the losses beside the colour's
+    distortion: float = 0.05  # weights of the losses beside the colour's
     depth: float = 0.1
     opacity: float = 0.1
-    stages: tuple[tuple[float, float], ...] = ((0.0, 6.0), (0.08, 3.0), (0.25, 1.5), (0.5, 1.0))
-    """(share of the budget at which it begins, voxels' width over the finest voxels' width)"""
+    stages: tuple[tuple[float, float], ...] = ((0.0, 6.0), (0.1, 3.0), (0.25, 1.5), (0.5, 1.0), (0.75, 1.0))
+    """(share of the budget at which it begins, voxels' width over the finest voxels'); the last only drops empty blocks"""
+    voxel_pixels: float = 1.4  # width of the finest voxels, in pixels at the median depth
     finest_side: int = 640  # most vertices along a side, however fine the pictures
     least_weight: float = 0.01  # of a sample on a ray, for its block to be kept
     seen_rays: int = 100_000  # looked along when blocks are chosen
