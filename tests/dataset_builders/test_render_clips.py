@@ -106,6 +106,20 @@ def test_a_killed_run_goes_on_and_loses_and_doubles_nothing(whole, small_files, 
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
+def test_a_full_disk_leaves_nothing_half_written(whole, small_files, tmp_path, monkeypatch):
+    def fills_the_disk(table, file, **how):
+        file.write_bytes(b"half a file")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.pq, "write_table", fills_the_disk)
+        with pytest.raises(OSError, match="No space left"):
+            render_clips(ROOMS, 7, tmp_path / "full", size=16)
+    assert [file.name for file in (tmp_path / "full").iterdir()] == ["plan.json"]
+    render_clips(ROOMS, 7, tmp_path / "full", size=16)
+    assert rows_in(tmp_path / "full") == rows_in(whole[0])
+
+
 def test_another_plan_in_the_same_folder_is_refused(whole):
     folder, _ = whole
     with pytest.raises(
