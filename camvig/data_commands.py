@@ -58,6 +58,7 @@ def fit_scene(
     size: Annotated[int, typer.Option(min=16, help="Shorter side in pixels to which pictures are shrunk.")] = 128,
     seed: Annotated[int, typer.Option(help="Seed of the fit.")] = 0,
     licence: Annotated[str, typer.Option(help="Licence of the pictures; it goes with every clip.")] = "not stated",
+    credit: Annotated[str, typer.Option(help="Whom the licence asks to name.")] = "",
     unit: CaptureUnit = None,
     median_depth: MedianDepth = None,
 ) -> None:
@@ -67,7 +68,7 @@ def fit_scene(
     for skipped in capture.skipped:
         typer.echo(f"camvig: note: skipped {skipped.name}: {skipped.reason}", err=True)
     figures = module("dataset_builders.scenes.fit_scene").fit_scene(
-        capture, out, json_file, minutes, shorter_side=size, seed=seed, licence=licence
+        capture, out, json_file, minutes, shorter_side=size, seed=seed, licence=licence, credit=credit
     )
     typer.echo(f"held-out views {figures['psnr']['held_out']:.2f} dB, fitted views {figures['psnr']['train']:.2f} dB")
     typer.echo(out)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def split_views(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_scene(capture: Capture, out: str | os.PathLike[str], report: str | os.PathLike[str], minutes: float | None = None,
-              steps: int | None = None, shorter_side: int = 128, seed: int = 0, licence: str = "not stated",
+              steps: int | None = None, shorter_side: int = 128, seed: int = 0, licence: str = "not stated", credit: str = "",
               settings: FitSettings | None = None) -> dict:  # fmt: skip
     """Fit, save the scene in `out`, write the report (.json) and a sheet of held-out views beside it (.png); the report.
 
@@ -68,7 +68,7 @@ def fit_scene(capture: Capture, out: str | os.PathLike[str], report: str | os.Pa
     field, steps_taken = fit_voxel_field(fitted, pixels, bounds, budget, seed, licence, settings)
     times = {"minutes": (time.monotonic() - began) / 60, "processor_minutes": (time.process_time() - processor) / 60}
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_scene(field, out)
+    save_scene(replace(field, credit=credit), out)
     figures = measure_fit(field, capture, shorter_side) | times | {
         "steps": steps_taken, "shorter_side": shorter_side, "seed": seed, "scene": field.name, "unit": field.unit,
         "vertices": len(field.grid.density), "side": field.grid.side,

@@ -32,14 +32,18 @@ class FitSettings:
     """All that is chosen about a fit."""
 
     rays: int = 8192  # a step
-    patch: int = 2  # pixels a side that are drawn together: neighbouring rays meet the same vertices, which is quicker
+    patch: int = (
+        2  # pixels a side that are drawn together in the finest voxels: they meet the same vertices, which is quicker
+    )
     density_rate: float = 0.3  # Adam's, of raw densities
     feature_rate: float = 0.02  # Adam's, of features
     last_rate: float = 0.05  # both at the end, as a share of that at the start; exponential between
-    distortion: float = 0.05  # weights of the losses beside the colour's
+    distortion: float = (
+        0.02  # weights of the losses beside the colour's; this one grows from 0, or floaters would harden
+    )
     depth: float = 0.1
     opacity: float = 0.1
-    stages: tuple[tuple[float, float], ...] = ((0.0, 6.0), (0.1, 3.0), (0.25, 1.5), (0.5, 1.0), (0.75, 1.0))
+    stages: tuple[tuple[float, float], ...] = ((0.0, 8.0), (0.08, 4.0), (0.2, 2.0), (0.45, 1.0), (0.75, 1.0))
     """(share of the budget at which it begins, voxels' width over the finest voxels'); the last only drops empty blocks"""
     voxel_pixels: float = 1.4  # width of the finest voxels, in pixels at the median depth
     finest_side: int = 640  # most vertices along a side, however fine the pictures
@@ -89,9 +93,8 @@ class _Fit:
     def __init__(self, capture: Capture, pixels: FitPixels, bounds: SceneBounds, seed: int, settings: FitSettings):
         self.capture, self.pixels, self.bounds, self.settings = capture, pixels, bounds, settings
         self.generator = np.random.default_rng(seed)
-        finest = min(
-            4 * bounds.radius / bounds.pixel, settings.finest_side
-        )  # the inner cube has half the side's voxels
+        inner = 2 * bounds.radius / (settings.voxel_pixels * bounds.pixel)
+        finest = min(2 * inner, settings.finest_side)  # half the side's voxels are in the inner cube
         self.sides = [max(4 * round(finest / coarser / 4), 16) for _, coarser in settings.stages]
         self.stage, self.steps, self.squared_error = 0, 0, 1.0
         self.grid = VoxelGrid.empty(self.sides[0], bounds.centre, bounds.radius)
@@ -110,9 +113,8 @@ class _Fit:
         offsets = self.generator.random(self.settings.rays, dtype=np.float32)
         marched = self.grid.march(rays, offsets, self.pixels.depth[chosen], keep=True, records=self.records)
         d_features, d_opacity = self._loss_back(marched, rays, chosen)
-        weights = [
-            np.full(len(chosen), w / len(chosen), np.float32) for w in (self.settings.distortion, self.settings.depth)
-        ]
+        factors = share * self.settings.distortion, self.settings.depth
+        weights = [np.full(len(chosen), factor / len(chosen), np.float32) for factor in factors]
         self.adam.back(marched, self.pixels.depth[chosen], d_features, d_opacity, *weights)
         rate = self.settings.last_rate**share
         self.adam.step(self.settings.density_rate * rate, self.settings.feature_rate * rate)
@@ -137,7 +139,7 @@ class _Fit:
 
     def _draw(self, count: int) -> tuple[Rays, np.ndarray]:
         """Random pixels' rays, and the numbers of the pixels [count]."""
-        patch = self.settings.patch
+        patch = self.settings.patch if self.sides[self.stage] == self.sides[-1] else 1
         corners = self.generator.integers(0, len(self.pixels.rgb), count // patch**2)
         rows = np.arange(patch)[:, None] * self.pixels.widths[self.pixels.rays.views[corners]][:, None, None]
         chosen = np.minimum(corners[:, None, None] + rows + np.arange(patch), len(self.pixels.rgb) - 1).ravel()

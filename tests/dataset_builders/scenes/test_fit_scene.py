@@ -28,7 +28,14 @@ def fitted(write_capture, tmp_path):
     capture = read_capture(write_capture(with_depth=True, units="metres"))
     out = tmp_path / "scenes" / "a room"
     figures = fit_scene(
-        capture, out, tmp_path / "report.json", steps=STEPS, shorter_side=48, licence="CC0-1.0", settings=SETTINGS
+        capture,
+        out,
+        tmp_path / "report.json",
+        steps=STEPS,
+        shorter_side=48,
+        licence="CC0-1.0",
+        credit="me",
+        settings=SETTINGS,
     )
     return capture, out, figures
 
@@ -47,7 +54,7 @@ def test_fit_report_and_scene(fitted, orbit_clip, tmp_path):
     assert figures["psnr"]["train"] > mean + 5 and figures["steps"] == STEPS
 
     scene = load_scene(out)
-    assert (scene.name, scene.unit, scene.licence) == ("room", "metre", "CC0-1.0")
+    assert (scene.name, scene.unit, scene.licence, scene.credit) == ("room", "metre", "CC0-1.0", "me")
     np.testing.assert_array_equal(scene.views.camera_to_world, capture.camera_to_world[split_views(17)[0]])
     rendering = scene.render(capture.camera_to_world[[0, 8, 16]], capture.intrinsics[:3], (48, 48))
     measured = np.mean([psnr(picture, view) for picture, view in zip(rendering.rgb, views, strict=True)])
