@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from camvig.dataset_builders import render_clips as module
-from camvig.dataset_builders.clip_depth import decode_depth
+from camvig.dataset_builders.clip_depth import decode_depth, exact_backward_flow
 from camvig.dataset_builders.clip_rows import camera_path_of
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.nerf_clips import NerfClips
@@ -57,6 +58,19 @@ def test_a_row_shows_the_room_along_its_path(whole):
     placed = ScenePaths(RoomField("train", 6, threads=1)).place(rng, PathReport())
     relative = np.linalg.inv(placed.camera_to_world[0]) @ placed.camera_to_world
     np.testing.assert_allclose(path.camera_to_world, relative, atol=1e-5)
+
+
+def test_exact_flow_leads_from_every_frame_to_the_first(whole):
+    errors, still = [], []
+    for row in rows_in(whole[0]).values():
+        frames = decode_video(row["video"]["bytes"]).astype(np.float32)
+        flow, visibility, _ = exact_backward_flow(row, (16, 16))
+        x, y = np.meshgrid(np.arange(16, dtype=np.float32), np.arange(16, dtype=np.float32))
+        warped = cv2.remap(frames[0], x + 16 * flow[-1, 0], y + 16 * flow[-1, 1], cv2.INTER_LINEAR)
+        seen = visibility[-1] > 0
+        errors.append(np.square(warped - frames[-1])[seen].mean())
+        still.append(np.square(frames[0] - frames[-1])[seen].mean())
+    assert np.mean(errors) < 0.25 * np.mean(still)
 
 
 def test_the_report_counts_clips_and_rejected_paths(whole):
