@@ -16,6 +16,9 @@ from transformers.configuration_utils import SubConfigSpec
 QUANTIZER_LEVELS = {"lfq": [2] * 18, "fsq": [8] * 6}
 """The two 18-bit codes: 18 signs (lookup-free quantization, the paper's) or 6 digits of 8 levels (FSQ)."""
 
+OPEN_ARCHITECTURES = {"open_magvit2": "lfq", "vidtok": "fsq"}
+"""The architectures of open weights (`open_weights`), each with the quantizer that it has."""
+
 
 @strict
 class CamViGVisualTokenizerConfig(PreTrainedConfig):
@@ -24,6 +27,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     Args:
         kind: "plain" (ids alone give the frames, the paper's) or "motion" (the ids of latent frames 1.. code the motion
             relative to frame 0 and new content, and decoding needs the reference picture; our departure).
+        architecture: "camvig" (our networks), or, for kind "plain", those of open weights: "open_magvit2", "vidtok".
         quantizer: "lfq" or "fsq", both 18 bits a token.
         num_frames: frames of a clip, 1 + a multiple of `temporal_downsample`.
         image_size: height and width of the frames the networks see, pixels.
@@ -36,6 +40,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     model_type = "camvig_visual_tokenizer"
 
     kind: str = "plain"
+    architecture: str = "camvig"
     quantizer: str = "lfq"
     num_frames: int = 17
     image_size: int = 128
@@ -57,6 +62,26 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
             )
         if self.image_size % self.spatial_downsample:
             raise ValueError(f"expected image_size in multiples of {self.spatial_downsample}, got {self.image_size}")
+
+    def validate_architecture(self):
+        if self.architecture not in ("camvig", *OPEN_ARCHITECTURES):
+            expected = ", ".join(map(repr, ("camvig", *OPEN_ARCHITECTURES)))
+            raise ValueError(f"expected architecture {expected}, got {self.architecture!r}")
+        if self.architecture != "camvig":
+            expected, got = ("plain", OPEN_ARCHITECTURES[self.architecture]), (self.kind, self.quantizer)
+            if got != expected:
+                raise ValueError(
+                    f"expected kind and quantizer {expected} with architecture {self.architecture!r}, got {got}"
+                )
+
+    @property
+    def is_strictly_causal(self) -> bool:
+        """Does latent frame k depend on frames 0..4k alone, so that a picture has the first ids of its videos?
+
+        Open-MAGVIT2 normalises over all frames of a clip: there a picture is encoded as a video of one frame, and what
+        is cached or trained as a picture's ids must come from the picture alone (`CamViGVisualTokenizer.encode_clip`).
+        """
+        return self.architecture != "open_magvit2"
 
     @property
     def code_levels(self) -> list[int]:

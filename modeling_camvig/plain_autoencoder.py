@@ -33,7 +33,7 @@ def _check_levels(config: CamViGVisualTokenizerConfig):
         raise ValueError(f"expected at least 1 of blocks_per_level, got {config.blocks_per_level}")
 
 
-def _halves_time(config: CamViGVisualTokenizerConfig) -> list[bool]:
+def halves_time(config: CamViGVisualTokenizerConfig) -> list[bool]:
     """For each step between levels, from fine to coarse: does it halve time too? The coarsest do, as in MAGVIT-v2."""
     steps, halvings = len(config.hidden_sizes) - 1, config.temporal_downsample.bit_length() - 1
     return [step >= steps - halvings for step in range(steps)]
@@ -71,9 +71,12 @@ class PlainAutoencoder(nn.Module):
         _check_levels(config)
         self.temporal_downsample, self.spatial_downsample = config.temporal_downsample, config.spatial_downsample
         self.quantizer = build_quantizer(config.quantizer, config.code_levels)
-        shape = (config.hidden_sizes, _halves_time(config), config.blocks_per_level, len(config.code_levels))
-        self.encoder = CausalEncoder(*shape)
-        self.decoder = CausalDecoder(*shape)
+        self.encoder, self.decoder = self.build_networks(config)
+
+    def build_networks(self, config: CamViGVisualTokenizerConfig) -> tuple[nn.Module, nn.Module]:
+        """Encoder and decoder; an architecture of open weights has its own."""
+        shape = (config.hidden_sizes, halves_time(config), config.blocks_per_level, len(config.code_levels))
+        return CausalEncoder(*shape), CausalDecoder(*shape)
 
     @property
     def dtype(self) -> torch.dtype:

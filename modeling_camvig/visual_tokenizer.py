@@ -1,9 +1,10 @@
-"""`CamViGVisualTokenizer`: frames <-> visual ids, strictly causal in time, in two kinds behind one interface.
+"""`CamViGVisualTokenizer`: frames <-> visual ids, causal in time, in two kinds behind one interface.
 
 *Plain* is the paper's tokenizer: ids alone give the frames. *Motion* is our departure: frame 0 is coded as a picture, the
 ids of the later latent frames code motion relative to it and what it cannot show, and decoding moves the pixels of a
 reference picture at whatever resolution that picture has. In both kinds latent frame k depends on frames 0..4k alone, so
-an image's ids are exactly those of the first latent frame of any video that starts with it.
+an image's ids are exactly those of the first latent frame of any video that starts with it. The one exception is a
+plain tokenizer of Open-MAGVIT2's open weights (`config.is_strictly_causal` is False): an image is a video of one frame.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from transformers.utils.generic import ModelOutput
 
 from .configuration_camvig import CamViGVisualTokenizerConfig
 from .motion_autoencoder import MotionAutoencoder
+from .open_magvit2_autoencoder import OpenMagvit2Autoencoder
 from .plain_autoencoder import PlainAutoencoder
+from .vidtok_autoencoder import VidTokAutoencoder
+
+PLAIN_ARCHITECTURES = {
+    "camvig": PlainAutoencoder,
+    "open_magvit2": OpenMagvit2Autoencoder,
+    "vidtok": VidTokAutoencoder,
+}
 
 
 @dataclass
@@ -46,7 +55,10 @@ class CamViGVisualTokenizer(PreTrainedModel):
     def __init__(self, config: CamViGVisualTokenizerConfig):
         super().__init__(config)
         self.autoencoder: MotionAutoencoder | PlainAutoencoder
-        self.autoencoder = MotionAutoencoder(config) if config.kind == "motion" else PlainAutoencoder(config)
+        if config.kind == "motion":
+            self.autoencoder = MotionAutoencoder(config)
+        else:
+            self.autoencoder = PLAIN_ARCHITECTURES[config.architecture](config)
         self.post_init()
 
     def _init_weights(self, module):
@@ -76,6 +88,18 @@ class CamViGVisualTokenizer(PreTrainedModel):
         _check_shape("flow", flow, (video.shape[0], video.shape[2] - 1, 2, *video.shape[3:]))
         _check_shape("visibility", visibility, (video.shape[0], video.shape[2] - 1, 1, *video.shape[3:]))
         return self.autoencoder.encode_ids(video, flow, visibility)
+
+    def encode_clip(
+        self, video: Tensor, flow: Tensor | None = None, visibility: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """A clip to what a transformer is given and what it writes; arguments as in `encode`, T > 1.
+
+        Returns:
+            image ids `[B, h * w]`, those of frame 0 alone, as the pipeline has them; video ids `[B, (t - 1) * h * w]`.
+        """
+        ids = self.encode(video, flow, visibility).flatten(2)
+        image_ids = ids[:, 0] if self.config.is_strictly_causal else self.encode(video[:, :, :1]).flatten(1)
+        return image_ids, ids[:, 1:].flatten(1)
 
     @torch.no_grad()
     def decode(self, ids: Tensor, reference: Tensor | None = None) -> VisualDecoderOutput:

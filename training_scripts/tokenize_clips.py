@@ -140,13 +140,13 @@ def encode_clips(clips: Sequence[dict], tokenizers: Tokenizers) -> list[dict]:
     )
     size = tokenizers.visual.config.image_size
     video = _resized(frames.permute(0, 1, 4, 2, 3).float() / 127.5 - 1, size).transpose(1, 2)
-    ids = tokenizers.visual.encode(
+    image_ids, video_ids = tokenizers.visual.encode_clip(
         video, _resized(flow, size), (_resized(visibility.float(), size) >= 0.5).float()
-    ).flatten(2)
+    )
     poses, intrinsics = (np.stack(each) for each in zip(*map(_path_of, clips), strict=True))
     columns = {
-        "image_ids": ids[:, 0],
-        "video_ids": ids[:, 1:].flatten(1),
+        "image_ids": image_ids,
+        "video_ids": video_ids,
         "camera_ids": tokenizers.camera.encode(torch.from_numpy(poses), torch.from_numpy(intrinsics)),
         "camera_to_world": poses.reshape(len(clips), -1),
         "intrinsics": intrinsics.reshape(len(clips), -1),

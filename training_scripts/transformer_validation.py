@@ -26,13 +26,13 @@ def validation_clips(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenize
     """Clips of the validation split, encoded: `video`, `image_ids`, `video_ids`, `camera_ids`."""
     clips = [vars(clip) for clip in room_clips("validation", count, size=visual.config.image_size)]
     batch = collate([clip_arrays(clip) for clip in clips])
-    ids = visual.encode(batch["video"], batch["flow"], batch["visibility"]).flatten(2)
+    image_ids, video_ids = visual.encode_clip(batch["video"], batch["flow"], batch["visibility"])
     poses, intrinsics = (torch.from_numpy(np.stack(values)) for values in zip(*map(relative_path, clips), strict=True))
     camera_ids = camera.encode(poses, intrinsics)
     return {
         "video": batch["video"],
-        "image_ids": ids[:, 0],
-        "video_ids": ids[:, 1:].flatten(1),
+        "image_ids": image_ids,
+        "video_ids": video_ids,
         "camera_ids": camera_ids,
     }
 
