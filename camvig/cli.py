@@ -1,4 +1,4 @@
-"""The `camvig` command: `generate`, `demo`, `eval`, `path` (`path_commands`) and
+"""The `camvig` command: `generate`, `demo`, `eval`, `convert-tokenizer`, `path` (`path_commands`) and
 `data` (`data_commands`, `clip_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
@@ -128,6 +128,29 @@ def evaluate(
     origin = {"checkpoint": checkpoint, "data": data, "split": split, "clips": clips, "seed": seed}
     job.write_json({**origin, **figures}, json_file)
     typer.echo(json_file)
+
+
+@app.command("convert-tokenizer")
+def convert_tokenizer(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="The downloaded checkpoint: .ckpt, .pt, .pth, .bin, .safetensors.")
+    ],
+    output: Annotated[Path, typer.Argument(help="Folder for the tokenizer, new or empty.")],
+    source: Annotated[Literal["open-magvit2", "vidtok"], typer.Option("--from", help="Whose checkpoint it is.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML or JSON: fields of the tokenizer's configuration that are not as published."),
+    ] = None,
+    weights: Annotated[
+        Literal["ema", "raw"] | None,
+        typer.Option(help="Which copy of the weights [default: ema of open-magvit2, raw of vidtok]."),
+    ] = None,
+) -> None:
+    """Open weights of other projects become a visual tokenizer."""
+    typer.echo(
+        module("pipelines.convert_tokenizer").convert_tokenizer_file(checkpoint, output, source, config, weights)
+    )
+    typer.echo(output)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

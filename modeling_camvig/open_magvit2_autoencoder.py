@@ -130,10 +130,7 @@ class OpenMagvit2Encoder(nn.Module):
         strides = [2 if halve else 1 for halve in halves_time(config)] + [None]
         self.conv_in = ZeroPaddedCausalConv3d(3, sizes[0], bias=False)
         self.levels = nn.Sequential(
-            *(
-                EncoderLevel(sizes[max(level - 1, 0)], size, blocks, strides[level])
-                for level, size in enumerate(sizes)
-            )
+            *(EncoderLevel(sizes[max(level - 1, 0)], size, blocks, strides[level]) for level, size in enumerate(sizes))
         )
         self.middle = _residual_blocks(sizes[-1], sizes[-1], blocks)
         self.norm_out = _group_norm(sizes[-1])

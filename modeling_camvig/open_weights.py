@@ -205,7 +205,11 @@ def _check_names(
             f"choose it with --weights {'raw' if weights == 'ema' else 'ema'}"
         )
     leftover = sorted(name for name in set(state_dict) - wanted if _why_dropped(name, other, origin) is None)
-    problems = [f"{len(names)} {what} ({_few(names)})" for what, names in (("missing", missing), ("unexpected", leftover)) if names]
+    problems = [
+        f"{len(names)} {what} ({_few(names)})"
+        for what, names in (("missing", missing), ("unexpected", leftover))
+        if names
+    ]
     if problems:
         raise ValueError(f"expected the weights of {origin.repository}, got {' and '.join(problems)}")
 

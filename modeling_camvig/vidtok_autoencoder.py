@@ -41,13 +41,15 @@ class TanhQuantizer(FiniteScalarQuantizer):
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each place of `[B, C, ...]`."""
+    """Layer normalisation over the channels of each place of `[B, C, ...]`, computed in float32."""
 
     def __init__(self, channels: int):
         super().__init__(channels, eps=1e-6)
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+        places = input.movedim(1, -1).float()
+        normed = F.layer_norm(places, self.normalized_shape, self.weight.float(), self.bias.float(), self.eps)
+        return normed.movedim(-1, 1).to(input.dtype)
 
 
 class FrameConv(nn.Conv2d):
