@@ -271,7 +271,9 @@ class CamViGPipeline(DiffusionPipeline):
     def encode_pictures(self, pictures: list[Tensor]) -> Tensor:
         """Reference pictures `[1, 3, H, W]`, squashed to the model's square -> image ids `[B, h * w]`.
 
-        One at a time, so that rounding does not depend on the batch.
+        One at a time, as a video of one frame, so that rounding does not depend on the batch. Where the tokenizer is not
+        strictly causal (Open-MAGVIT2's weights), these are not the first ids of a video that starts with the picture;
+        cached training ids are made in this way too (`CamViGVisualTokenizer.encode_clip`).
         """
         size = self.visual_tokenizer.config.image_size
         ids: dict[int, Tensor] = {}  # a picture that goes with many paths is encoded once

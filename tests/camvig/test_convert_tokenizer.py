@@ -16,8 +16,14 @@ from camvig.modeling_camvig.configuration_camvig import CamViGConfig
 from camvig.modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from camvig.modeling_camvig.open_weights import open_weights_config, original_name
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from camvig.pipelines.convert_tokenizer import read_config
 from camvig.pipelines.pipeline_camvig import CamViGPipeline
+from camvig.training_scripts.optimizers import build_optimizers
 from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips
+from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
+from camvig.training_scripts.training_loop import load_weights
+from camvig.training_scripts.visual_losses import plain_losses
+from camvig.training_scripts.visual_validation import validate_plain
 
 SMALL = {
     "open-magvit2": {"hidden_sizes": [32, 32, 32, 32], "blocks_per_level": 1, "image_size": 32},
@@ -116,11 +122,16 @@ def test_wrong_files(fails, files, tmp_path):
     fails("expected weights by name", "numbers.ckpt", checkpoint=tmp_path / "numbers.ckpt")
 
 
-def test_a_pickle_with_code_is_not_run(fails, files, tmp_path):
+def test_a_pickle_with_code_is_not_run(convert, fails, files, tmp_path, monkeypatch, capsys):
     """And what the message says to do works."""
     content = torch.load(files / "open-magvit2.ckpt", weights_only=True)
     torch.save({**content, "callbacks": pathlib.PurePosixPath("x")}, tmp_path / "code.ckpt")
     fails("code.ckpt holds more than weights", "weights_only=False", "save_file", checkpoint=tmp_path / "code.ckpt")
+    assert convert(checkpoint=tmp_path / "code.ckpt") == 1
+    recipe = capsys.readouterr().err.split("keep its weights alone: ")[1]
+    monkeypatch.chdir(tmp_path)
+    exec(recipe, {})
+    assert convert(checkpoint=tmp_path / "code.safetensors") == 0
 
 
 def test_wrong_weights(fails, files, tmp_path):
@@ -150,6 +161,23 @@ def test_wrong_settings(fails, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note.txt").touch()
     fails("a new or empty folder", output=tmp_path / "full")
+
+
+@pytest.mark.parametrize("source", SMALL)
+def test_training_goes_on_from_it(convert, files, source, tmp_path):
+    assert convert(source) == 0
+    model = CamViGVisualTokenizer(read_config(files / f"{source}.yaml", source))
+    load_weights(model, tmp_path / "out")
+    optimizers = build_optimizers(model, MUON_PATTERN, 1e-4, 1e-4, 0.0)
+    batch = {"video": torch.rand(2, 3, 5, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1}
+    before = validate_plain(model.eval(), batch)["psnr"]
+    for _ in range(4):
+        losses = plain_losses(model.train(), batch, 0.0)
+        losses["loss"].backward()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+    assert validate_plain(model.eval(), batch)["psnr"] > before
 
 
 @pytest.mark.parametrize("source", SMALL)
