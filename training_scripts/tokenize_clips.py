@@ -64,7 +64,10 @@ def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer)
     """16 hexadecimal digits of everything that ids depend on: the configurations and weights of both."""
     digest = hashlib.sha256()
     for model in (visual, camera):
-        digest.update(json.dumps(model.config.to_diff_dict(), sort_keys=True, default=str).encode())
+        settings = model.config.to_diff_dict()
+        if settings.get("architecture") == "camvig":  # our own networks have no name in the caches that there are
+            del settings["architecture"]
+        digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
         for name, weights in sorted(model.state_dict().items()):
             digest.update(name.encode() + weights.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -17,7 +17,7 @@ from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 FIXTURES = Path(__file__).with_name("fixtures")
 SOURCES = list(OPEN_WEIGHTS)
 COPIES = ["raw", "ema"]
-SHARED_BY = {"open-magvit2": "Apache-2.0", "vidtok": "MIT"}
+LICENCES = {"open-magvit2": "Apache-2.0", "vidtok": "MIT"}
 
 _specification = importlib.util.spec_from_file_location("record_open_weights", FIXTURES / "record_open_weights.py")
 assert _specification and _specification.loader
@@ -61,7 +61,7 @@ def test_the_weights_are_again_those_of_the_record(recorded):
     assert torch.equal(recorder.formula_video(recorded.about["seed"]), recorded.tensors["video"])
     assert len(recorded.about["commit"]) == 40
     assert recorded.about["repository"] == OPEN_WEIGHTS[recorded.source].repository
-    assert OPEN_WEIGHTS[recorded.source].licence == SHARED_BY[recorded.source]
+    assert OPEN_WEIGHTS[recorded.source].licence == LICENCES[recorded.source]
 
 
 @pytest.mark.parametrize("copy", COPIES)
@@ -194,7 +194,6 @@ def test_vidtok_is_strictly_causal():
     clip, picture = tokenizer.encode(recorded.video), tokenizer.encode(recorded.video[:, :, :1])
     assert tokenizer.config.is_strictly_causal and torch.equal(clip[:, :1], picture)
     assert torch.equal(tokenizer.encode_clip(recorded.video)[0], clip[:, 0].flatten(1))
-    latent = tokenizer.autoencoder.encode_latent(recorded.video.clone().requires_grad_())
     video = recorded.video.clone().requires_grad_()
     latent = tokenizer.autoencoder.encode_latent(video)
     for k in (0, 1, 4):

@@ -137,3 +137,13 @@ def test_a_row_with_a_path_but_without_depth(rendered, tokenizers):
     (encoded,) = encode_clips([clip], tokenizers)
     (exact,) = encode_clips([clip_of_row(row)], tokenizers)
     assert encoded["camera_ids"] == exact["camera_ids"] and encoded["image_ids"] == exact["image_ids"]
+
+
+def test_caches_made_before_there_were_other_architectures_stay_good(tokenizers):
+    digest = hashlib.sha256()
+    for model in (tokenizers.visual, tokenizers.camera):
+        settings = {name: value for name, value in model.config.to_diff_dict().items() if name != "architecture"}
+        digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+        for name, weights in sorted(model.state_dict().items()):
+            digest.update(name.encode() + weights.numpy().tobytes())
+    assert digest.hexdigest()[:16] == tokenizers.fingerprint
