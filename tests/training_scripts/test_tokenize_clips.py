@@ -1,5 +1,8 @@
 """Clips -> cached ids: the ids of the tokenizers themselves, for clips with depth, with a path alone, and without one."""
 
+import hashlib
+import json
+
 import datasets
 import numpy as np
 import pyarrow.parquet as pq
