@@ -15,6 +15,7 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from ..camera_paths.formats.path_format import to_opencv_camera_to_world
 from .clip_length import FPS, NUM_FRAMES
@@ -73,19 +74,15 @@ def cut_windows(poses: np.ndarray, fps: float) -> list[np.ndarray]:
 
 def _read_arrays(file: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [key for key in KEYS if key not in archive]
-            if missing:
-                raise ValueError(f"{file}: expected arrays {', '.join(KEYS)}, got none of name {', '.join(missing)}")
-            poses, source, fps = (archive[key] for key in KEYS)
-    except (zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
+        content = np.load(file, allow_pickle=False)
+        arrays = {key: content[key] for key in KEYS if key in content} if isinstance(content, NpzFile) else None
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
         raise ValueError(f"{file}: expected a .npz of camera paths, got {error}") from None
-    except ValueError as error:
-        raise (
-            error
-            if str(error).startswith(str(file))
-            else ValueError(f"{file}: expected a .npz of camera paths, got {error}")
-        ) from None
+    if arrays is None:
+        raise ValueError(f"{file}: expected a .npz of camera paths, got a single array")
+    if missing := [key for key in KEYS if key not in arrays]:
+        raise ValueError(f"{file}: expected arrays {', '.join(KEYS)}, got none of name {', '.join(missing)}")
+    poses, source, fps = (arrays[key] for key in KEYS)
     if poses.ndim != 4 or poses.shape[1] < NUM_FRAMES or poses.shape[2:] != (4, 4) or not len(poses):
         raise ValueError(f"{file}: expected c2w [N, {NUM_FRAMES} or more, 4, 4], got {list(poses.shape)}")
     if source.shape != poses.shape[:1] or fps.shape != poses.shape[:1]:

@@ -20,10 +20,11 @@ from torch import Tensor
 
 from ..dataset_builders.path_samples import sample_model_paths
 from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source
-from ..metrics.camera_path_errors import LEAST_LENGTH, path_lengths, summarise_path_errors
+from ..metrics.camera_path_errors import LEAST_LENGTH, path_lengths, rotation_errors, summarise_path_errors
 from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer, UniformCameraTokenizer
 from ..modeling_camvig.camera_path_tokenizer import PLAIN_SIGNAL, CameraPathTokenizer
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
+from ..modeling_camvig.configuration_camvig import CamViGConfig
 from ..modeling_camvig.dct_camera_tokenizer import DctCameraTokenizer
 from .checkpoint_folder import EMBEDDED, find_checkpoint_folder
 
@@ -64,11 +65,10 @@ class CodecRoute:
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """What is fitted and what is judged; `real` is None without a file of real paths."""
+    """What is fitted, and what is judged: `sampled`, and with a file of real paths `real` and, if any, `real_in_range`."""
 
     fit: Paths
-    sampled: Paths
-    real: Paths | None
+    judged: dict[str, Paths]
     counts: dict
 
 
@@ -87,20 +87,19 @@ def study_camera_tokenizers(
         sampled_held_out: sampled paths to judge.
 
     Returns:
-        `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, and both under
-        `real` and `sampled`; `absent`: why a tokenizer has none; `paths`: how many of which; `judged_on`.
+        `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, and all under
+        `sampled`, `real` and `real_in_range`; `absent`: why a tokenizer has none; `paths`: how many of which; `judged_on`.
     """
     tokenizers = build_tokenizers(paper_codec)
     paths = study_paths(paths_file, sampled_paths, sampled_held_out)
     figures = {}
+    headline = "real" if "real" in paths.judged else "sampled"
     for name, tokenizer in tokenizers.items():
         tokenizer.fit(*paths.fit)
-        sets = {"sampled": judge(tokenizer, paths.sampled)}
-        if paths.real is not None:
-            sets["real"] = judge(tokenizer, paths.real)
-        figures[name] = {**list(sets.values())[-1], **time_tokenizer(tokenizer, paths.sampled), **sets}
+        sets = {of: judge(tokenizer, judged) for of, judged in paths.judged.items()}
+        figures[name] = {**sets[headline], **time_tokenizer(tokenizer, paths.judged["sampled"]), **sets}
     return {
-        "judged_on": "sampled" if paths.real is None else "real",
+        "judged_on": headline,
         "paths": paths.counts,
         "tokenizers": figures,
         "absent": {} if paper_codec is not None else {"codec-4x106": NO_PAPER_CODEC},
@@ -128,20 +127,33 @@ def build_tokenizers(paper_codec: str | os.PathLike[str] | None) -> dict[str, Ca
 
 
 def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, sampled_held_out: int) -> StudyPaths:
-    """Sample the paths, and read and split the real ones."""
+    """Read and split the real paths, and sample the others."""
+    real_paths = None if paths_file is None else split_by_source(read_real_paths(paths_file))
     fit, sampled = (
         _tensors(*sample_model_paths(count, seed))
         for count, seed in ((sampled_paths, FIT_SEED), (sampled_held_out, HELD_OUT_SEED))
     )
-    counts: dict = {"sampled_fit": sampled_paths, "sampled": _counts(sampled)}
-    if paths_file is None:
-        return StudyPaths(fit, sampled, None, counts)
-    real_fit, real = split_by_source(read_real_paths(paths_file))
-    held_out = _real_tensors(real)
-    counts |= {"real_fit": len(real_fit.source), "real_fit_sources": sorted(set(real_fit.source.tolist()))}
-    counts |= {"real": _counts(held_out), "real_sources": sorted(set(real.source.tolist()))}
-    both = [torch.cat(pair) for pair in zip(fit, _real_tensors(real_fit), strict=True)]
-    return StudyPaths((both[0], both[1]), sampled, held_out, counts)
+    judged = {"sampled": sampled}
+    counts: dict = {"sampled_fit": sampled_paths}
+    if real_paths is not None:
+        real_fit, real = real_paths
+        fit = tuple(torch.cat(pair) for pair in zip(fit, _real_tensors(real_fit), strict=True))
+        judged["real"] = _real_tensors(real)
+        if len((inside := in_range(judged["real"]))[0]):
+            judged["real_in_range"] = inside
+        counts["real_fit"] = len(real_fit.source)
+        for name, paths in (("real_fit_sources", real_fit), ("real_sources", real)):
+            counts[name] = sorted(set(paths.source.tolist()))
+    return StudyPaths((fit[0], fit[1]), judged, counts | {name: _counts(paths) for name, paths in judged.items()})
+
+
+def in_range(paths: Paths) -> Paths:
+    """The paths that the default model's training range holds: others it is not made to follow."""
+    poses, limits = paths[0].numpy(), CamViGConfig()
+    reach = np.linalg.norm(poses[..., :3, 3], axis=-1).max(1)
+    turn = rotation_errors(np.broadcast_to(np.eye(4), poses.shape), poses).max(1)
+    chosen = torch.from_numpy((reach <= limits.max_translation) & (turn <= limits.max_rotation_degrees))
+    return paths[0][chosen], paths[1][chosen]
 
 
 def judge(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, float]:

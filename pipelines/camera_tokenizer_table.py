@@ -6,7 +6,7 @@ import os
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..camera_paths.plots import draw_figure, write_png
 from ..metrics.camera_path_errors import LEAST_LENGTH
@@ -24,7 +24,11 @@ ERRORS = {
     "focal_pct_mean": "lens %",
 }
 COLUMNS = ("tokenizer", "tokens (p95)", "bits", *ERRORS.values(), "encode ms", "decode ms")
-SETS = {"sampled": "held-out sampled paths", "real": "held-out real paths"}
+SETS = {
+    "sampled": "held-out sampled paths",
+    "real": "held-out real paths",
+    "real_in_range": "of these, the ones in the model's range",
+}
 COLOURS = {"codec": "#c8361d", "uniform": "#2b5fb3", "gendop": "#8e44ad", "dct": "#1b7f3b"}
 
 
@@ -39,10 +43,10 @@ def study_table(study: dict) -> str:
 
 
 def plot_study(study: dict, file: str | os.PathLike[str]) -> None:
-    """Error against bits, a panel for rotation and translation on each set of paths; dot = mean, end of line = p95."""
+    """Error against bits, a panel for rotation and one for translation on each set of paths; dot = mean, bar = p95."""
     sets = [name for name in SETS if name in study["paths"]]
     figure = Figure(figsize=(9, 3.7 * len(sets)), dpi=130, layout="constrained")
-    panels = figure.subplots(len(sets), 2, squeeze=False)
+    panels = figure.subplots(len(sets), 2, squeeze=False, sharex=True, sharey="col")
     for row, name in zip(panels, sets, strict=True):
         _draw(row[0], study["tokenizers"], name, "rotation_deg", "rotation error (degrees)")
         _draw(row[1], study["tokenizers"], name, "translation_pct", "translation error (% of path length)")
@@ -71,13 +75,17 @@ def _rows(tokenizers: dict[str, dict], paths: str) -> list[str]:
 def _draw(axes: Axes, tokenizers: dict[str, dict], paths: str, key: str, label: str) -> None:
     for name, figures in tokenizers.items():
         bits, mean, p95 = figures[paths]["bits"], figures[paths][f"{key}_mean"], figures[paths][f"{key}_p95"]
-        colour = COLOURS[name.split("-")[0]]
-        axes.plot([bits, bits], [mean, p95], color=colour, linewidth=1)
-        axes.plot([bits], [mean], "o", color=colour, markersize=5)
-        axes.annotate(name, (bits, mean), xytext=(5, -3), textcoords="offset points", fontsize=7.5, color=colour)
+        family = name.split("-")[0]
+        axes.plot([bits, bits], [mean, p95], color=COLOURS[family], linewidth=1, marker="_", markevery=[1])
+        axes.plot([bits], [mean], "o", color=COLOURS[family], markersize=5)
+        beside = {"xytext": (-5, -3), "ha": "right"} if family == "codec" else {"xytext": (5, -3), "ha": "left"}
+        axes.annotate(name, (bits, mean), textcoords="offset points", fontsize=7.5, color=COLOURS[family], **beside)
     axes.set(xscale="log", yscale="log", xlabel="bits a path (17 poses)", ylabel=label)
     axes.set_title(SETS[paths], fontsize=9)
+    axes.tick_params(labelbottom=True)
     axes.margins(x=0.25)
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.grid(alpha=0.25, which="both")
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.25)
