@@ -6,7 +6,8 @@ rounded; coefficients are read low frequencies first, all 8 values of one freque
 numbers is compressed by byte-pair encoding. A smooth path has few coefficients, so it becomes few tokens.
 
 Each whole number is one character of the private use area, not bytes: no token can end inside a number, and no
-whitespace rule or normaliser of a text tokenizer ever sees it. Numbers beyond those of the fitted paths are clipped.
+whitespace rule or normaliser of a text tokenizer ever sees it. Numbers beyond those of the fitted paths are clipped, and
+beyond a third of the vocabulary in either direction, so that outliers leave ids for pairs (the limit is our choice).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .camera_path_tokenizer import NUM_POSES, check_ids, path_values, values_to_
 PERCENTILES = (0.01, 0.99)
 LEAST_SPREAD = 1e-3
 """Of a value that hardly varies in the fitted paths, in its own unit."""
+MOST_CLIPPED = 0.01
+"""Share of the fitted paths with a clipped number above which fitting is refused."""
 FIRST_CHARACTER, NUM_CHARACTERS = 0xE000, 6400  # the private use area
 
 
@@ -32,7 +35,7 @@ class DctCameraTokenizer:
     Args:
         scale: what coefficients are multiplied by before rounding; more is finer, and more tokens. FAST has 10 for robots; 30
             is our choice.
-        vocab_size: ids, at most; no fewer than the different coefficients of the fitted paths. 1,024 is FAST's.
+        vocab_size: ids, at most; 1,024 is FAST's.
     """
 
     def __init__(self, scale: float = 30.0, vocab_size: int = 1024):
@@ -48,13 +51,16 @@ class DctCameraTokenizer:
         low, high = (values.flatten(0, 1).quantile(share, dim=0) for share in PERCENTILES)  # [8] each
         self.middle, self.spread = (low + high) / 2, ((high - low) / 2).clamp(min=LEAST_SPREAD)
         numbers = self._to_numbers(values)
+        limit = min(self.vocab_size // 3, NUM_CHARACTERS // 2 - 1)
+        clipped = float((numbers.abs().amax((1, 2)) > limit).float().mean())
+        if clipped > MOST_CLIPPED:
+            raise ValueError(
+                f"expected a vocabulary for coefficients of scale {self.scale:g}, got {self.vocab_size} ids: "
+                f"{clipped:.0%} of the fitted paths go beyond; a smaller scale or more ids help"
+            )
+        numbers = numbers.clamp(-limit, limit)
         self.least, self.greatest = int(numbers.min()), int(numbers.max())
         alphabet = [chr(FIRST_CHARACTER + number) for number in range(self.greatest - self.least + 1)]
-        if len(alphabet) > min(self.vocab_size, NUM_CHARACTERS):
-            raise ValueError(
-                f"expected at most {min(self.vocab_size, NUM_CHARACTERS)} different coefficients, got {len(alphabet)}: "
-                f"a smaller scale than {self.scale:g} has fewer"
-            )
         self.pairs = Tokenizer(models.BPE())
         trainer = trainers.BpeTrainer(vocab_size=self.vocab_size, initial_alphabet=alphabet, show_progress=False)
         self.pairs.train_from_iterator(self._to_texts(numbers), trainer)

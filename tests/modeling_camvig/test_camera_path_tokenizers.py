@@ -132,6 +132,15 @@ def test_cosines_clip_what_no_fitted_path_had(cosines, fitted_paths):
     assert poses.isfinite().all() and poses[0, -1, 0, 3] < 50
 
 
+def test_a_few_outliers_are_clipped_and_leave_ids_for_pairs(fitted_paths):
+    poses = fitted_paths[0].clone()
+    poses[0, 1:, 0, 3] = 1000.0
+    tokenizer = DctCameraTokenizer(vocab_size=512)
+    tokenizer.fit(poses, fitted_paths[1])
+    assert tokenizer.greatest == 512 // 3
+    assert sum(map(len, tokenizer.encode(*fitted_paths))) / 300 < 136 / 2
+
+
 def test_fitting_twice_gives_the_same_ids(cosines, fitted_paths):
     again = DctCameraTokenizer(vocab_size=512)
     again.fit(*fitted_paths)
@@ -152,5 +161,7 @@ def test_wrong_ids_and_paths_are_errors(cosines, fitted_paths):
         cosines.decode([cosines.encode(fitted_paths[0][:1], fitted_paths[1][:1])[0][:-1]])
     with pytest.raises(ValueError, match=r"expected camera_to_world \[B, 17, 4, 4\], got \[300, 16, 4, 4\]"):
         uniform.encode(fitted_paths[0][:, 1:], fitted_paths[1][:, 1:])
-    with pytest.raises(ValueError, match="expected at most 64 different coefficients, got"):
+    with pytest.raises(
+        ValueError, match="expected a vocabulary for coefficients of scale 30, got 64 ids: .*% of the fitted paths"
+    ):
         DctCameraTokenizer(vocab_size=64).fit(*fitted_paths)
