@@ -65,10 +65,14 @@ class CodecRoute:
 
 @dataclass(frozen=True)
 class StudyPaths:
-    """What is fitted, and what is judged: `sampled`, and with a file of real paths `real` and, if any, `real_in_range`."""
+    """What is fitted, and what is judged: `sampled`, and with a file of real paths `real` and, if any, `real_in_range`.
+
+    `sources` has the paths of `real` by their source.
+    """
 
     fit: Paths
     judged: dict[str, Paths]
+    sources: dict[str, Paths]
     counts: dict
 
 
@@ -87,8 +91,9 @@ def study_camera_tokenizers(
         sampled_held_out: sampled paths to judge.
 
     Returns:
-        `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, and all under
-        `sampled`, `real` and `real_in_range`; `absent`: why a tokenizer has none; `paths`: how many of which; `judged_on`.
+        `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, all of them
+        under `sampled`, `real` and `real_in_range`, and each real source's under `by_source`; `absent`: why a tokenizer
+        has none; `paths`: how many of which; `judged_on`.
     """
     tokenizers = build_tokenizers(paper_codec)
     paths = study_paths(paths_file, sampled_paths, sampled_held_out)
@@ -96,7 +101,9 @@ def study_camera_tokenizers(
     headline = "real" if "real" in paths.judged else "sampled"
     for name, tokenizer in tokenizers.items():
         tokenizer.fit(*paths.fit)
-        sets = {of: judge(tokenizer, judged) for of, judged in paths.judged.items()}
+        sets: dict[str, dict] = {of: judge(tokenizer, judged) for of, judged in paths.judged.items()}
+        if paths.sources:
+            sets["by_source"] = {source: judge(tokenizer, judged) for source, judged in paths.sources.items()}
         figures[name] = {**sets[headline], **time_tokenizer(tokenizer, paths.judged["sampled"]), **sets}
     return {
         "judged_on": headline,
@@ -134,6 +141,7 @@ def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, s
         for count, seed in ((sampled_paths, FIT_SEED), (sampled_held_out, HELD_OUT_SEED))
     )
     judged = {"sampled": sampled}
+    sources: dict[str, Paths] = {}
     counts: dict = {"sampled_fit": sampled_paths}
     if real_paths is not None:
         real_fit, real = real_paths
@@ -141,10 +149,10 @@ def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, s
         judged["real"] = _real_tensors(real)
         if len((inside := in_range(judged["real"]))[0]):
             judged["real_in_range"] = inside
-        counts["real_fit"] = len(real_fit.source)
-        for name, paths in (("real_fit_sources", real_fit), ("real_sources", real)):
-            counts[name] = sorted(set(paths.source.tolist()))
-    return StudyPaths((fit[0], fit[1]), judged, counts | {name: _counts(paths) for name, paths in judged.items()})
+        sources = {source: _real_tensors(real.of([source])) for source in _names(real)}
+        counts |= {"real_fit": len(real_fit.source), "real_fit_sources": _names(real_fit), "real_sources": _names(real)}
+    counts |= {name: _counts(paths) for name, paths in judged.items()}
+    return StudyPaths((fit[0], fit[1]), judged, sources, counts)
 
 
 def in_range(paths: Paths) -> Paths:
@@ -209,6 +217,10 @@ def _real_tensors(paths: RealPaths) -> Paths:
     focal = PLAIN_SIGNAL.reference_focal
     intrinsics = torch.tensor([focal, focal, 0.5, 0.5]).repeat(*paths.camera_to_world.shape[:2], 1)
     return torch.from_numpy(paths.camera_to_world), intrinsics
+
+
+def _names(paths: RealPaths) -> list[str]:
+    return sorted(set(paths.source.tolist()))
 
 
 def _counts(paths: Paths) -> dict[str, int]:

@@ -35,6 +35,9 @@ def test_every_tokenizer_has_its_figures_on_sampled_and_real_paths(study):
         assert {key: figures[key] for key in FIGURES} == {key: figures["real"][key] for key in FIGURES}
         for paths in ("sampled", "real", "real_in_range"):
             assert all(math.isfinite(value) for value in figures[paths].values())
+        assert list(figures["by_source"]) == ["a", "d"]
+        halves = [figures["by_source"][source]["rotation_deg_mean"] for source in "ad"]
+        assert sum(halves) / 2 == pytest.approx(figures["rotation_deg_mean"])  # 12 paths each
     json.dumps(study)
 
 
