@@ -83,6 +83,13 @@ def test_a_set_without_paths_is_left_out(tmp_path):
     assert list(study_paths(tmp_path / "far.npz", 4, 4).judged) == ["sampled", "real"]
 
 
+def test_a_single_source_is_held_out_whole(tmp_path):
+    file = tmp_path / "one.npz"
+    np.savez(file, c2w=np.tile(np.eye(4), (2, 17, 1, 1)), source=np.array(["a", "a"]), fps=np.zeros(2))
+    paths = study_paths(file, 4, 4)
+    assert len(paths.fit[0]) == 4 and paths.counts["real_fit"] == 0 and len(paths.sources["a"][0]) == 2
+
+
 def test_without_a_file_the_sampled_paths_are_what_counts():
     paths = study_paths(None, 20, 10)
     assert list(paths.judged) == ["sampled"] and len(paths.fit[0]) == 20
