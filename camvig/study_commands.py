@@ -36,12 +36,13 @@ def camera_tokenizers(
         if file is not None:
             job.check_output_file(file, suffix)
     job.quiet_libraries()
-    study = module("pipelines.camera_tokenizer_study").study_camera_tokenizers(paths, paper_codec)
+    measure = module("pipelines.camera_tokenizer_study")
+    study = measure.study_camera_tokenizers(paths, paper_codec)
     typer.echo(table.study_table(study))
     for file in filter(None, (json_file, plot)):
         file.parent.mkdir(parents=True, exist_ok=True)
     if json_file is not None:
-        job.write_json(study, json_file)
+        job.write_json(measure.without_nan(study), json_file)
         typer.echo(json_file)
     if plot is not None:
         table.plot_study(study, plot)

@@ -113,6 +113,14 @@ def study_camera_tokenizers(
     }
 
 
+def without_nan(figures: dict) -> dict:
+    """The same with None, which JSON has, for NaN, which it has not: the translation error of paths that all stand still."""
+    return {
+        key: without_nan(value) if isinstance(value, dict) else None if value != value else value
+        for key, value in figures.items()
+    }
+
+
 def build_tokenizers(paper_codec: str | os.PathLike[str] | None) -> dict[str, CameraPathTokenizer]:
     """All tokenizers by name; uniform bins also at the bits of the compact codec, rounded down to whole bins."""
     checkpoint = find_checkpoint_folder(EMBEDDED)

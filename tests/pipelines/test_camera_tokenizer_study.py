@@ -10,7 +10,13 @@ from transformers import DacConfig
 
 from camvig.modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
-from camvig.pipelines.camera_tokenizer_study import build_tokenizers, in_range, study_camera_tokenizers, study_paths
+from camvig.pipelines.camera_tokenizer_study import (
+    build_tokenizers,
+    in_range,
+    study_camera_tokenizers,
+    study_paths,
+    without_nan,
+)
 from camvig.pipelines.camera_tokenizer_table import plot_study, study_table
 
 FIGURES = {"tokens", "bits", "rotation_deg_mean", "rotation_deg_p95", "translation_pct_mean", "translation_pct_p95"}
@@ -88,6 +94,13 @@ def test_a_single_source_is_held_out_whole(tmp_path):
     np.savez(file, c2w=np.tile(np.eye(4), (2, 17, 1, 1)), source=np.array(["a", "a"]), fps=np.zeros(2))
     paths = study_paths(file, 4, 4)
     assert len(paths.fit[0]) == 4 and paths.counts["real_fit"] == 0 and len(paths.sources["a"][0]) == 2
+
+
+def test_what_has_no_value_is_null_in_json():
+    figures = {"real": {"translation_pct_mean": math.nan, "tokens": 68.0}, "names": ["a"]}
+    assert json.dumps(without_nan(figures), allow_nan=False) == (
+        '{"real": {"translation_pct_mean": null, "tokens": 68.0}, "names": ["a"]}'
+    )
 
 
 def test_without_a_file_the_sampled_paths_are_what_counts():
