@@ -54,6 +54,7 @@ setup(
         "pyyaml>=6.0",
         "safetensors>=0.6",
         "scipy>=1.15",
+        "tokenizers>=0.22",
         "torch>=2.9",
         "tqdm>=4.67",
         "transformers>=5.20,<6",

@@ -104,7 +104,11 @@ def rotation_vector_to_matrix(rotation_vector: Tensor) -> Tensor:
 
 def matrix_to_rotation_vector(rotation: Tensor) -> Tensor:
     """Matrices `[..., 3, 3]` -> rotation vectors `[..., 3]` in radians, at most pi long; smooth at the identity."""
-    quaternion = _matrix_to_quaternion(rotation)
+    return quaternion_to_rotation_vector(matrix_to_quaternion(rotation))
+
+
+def quaternion_to_rotation_vector(quaternion: Tensor) -> Tensor:
+    """Unit quaternions `[..., 4]` (w, x, y, z) -> rotation vectors `[..., 3]` in radians, at most pi long."""
     quaternion = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)  # the turn of at most pi
     w, vector = quaternion[..., 0], quaternion[..., 1:]
     sine_squared = vector.square().sum(-1)  # of half the angle
@@ -114,7 +118,7 @@ def matrix_to_rotation_vector(rotation: Tensor) -> Tensor:
     return ratio[..., None] * vector
 
 
-def _matrix_to_quaternion(rotation: Tensor) -> Tensor:
+def matrix_to_quaternion(rotation: Tensor) -> Tensor:
     """Matrices `[..., 3, 3]` -> unit quaternions `[..., 4]` (w, x, y, z), read off the best-conditioned of four rows.
 
     The entries give the outer product of the quaternion with itself, times 4; its rows are the quaternion times 4 w,

@@ -144,3 +144,19 @@ def run_on_local_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
     yield run
     server.kill()
     server.wait()
+
+
+@pytest.fixture(scope="session")
+def real_paths_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stands for tracked cameras: random walks of 49 poses of sources a..d, OpenGL axes, metres; one stands still."""
+    rng = np.random.default_rng(0)
+    poses = np.tile(np.eye(4), (16, 49, 1, 1))
+    poses[..., :3, 3] = np.cumsum(np.cumsum(rng.normal(0, 0.004, (16, 49, 3)), axis=1), axis=1)
+    angles = np.cumsum(np.cumsum(rng.normal(0, 0.003, (16, 49)), axis=1), axis=1)
+    angles[-2] = np.linspace(0, 6, 49)  # beyond what a model follows
+    poses[..., 0, 0], poses[..., 2, 2] = np.cos(angles), np.cos(angles)
+    poses[..., 0, 2], poses[..., 2, 0] = np.sin(angles), -np.sin(angles)
+    poses[-1, :, :3, 3] = 0
+    file = tmp_path_factory.mktemp("real_paths") / "paths.npz"
+    np.savez(file, c2w=poses.astype(np.float32), source=np.repeat(list("abcd"), 4), fps=np.full(16, 10, np.float32))
+    return file

@@ -31,7 +31,6 @@ class FitPixels:
     rgb: np.ndarray  # [P, 3] uint8
     alpha: np.ndarray | None  # [P] float32; None where no picture has one
     depth: np.ndarray  # [P] float32 z-depth; 0 where it is unknown
-    widths: np.ndarray  # [V] pixels in a row of each view
 
 
 class SceneBounds(NamedTuple):
@@ -46,11 +45,10 @@ class SceneBounds(NamedTuple):
 def load_fit_pixels(capture: Capture, shorter_side: int) -> FitPixels:
     """All known pixels, in the order of the views, with pictures shrunk to `shorter_side`."""
     columns: list[tuple] = []
-    widths, has_alpha = [], False
+    has_alpha = False
     for view in range(len(capture)):
         size = size_of_view(capture, view, shorter_side)
         picture = load_picture(capture, view, size)
-        widths.append(size[1])
         known = picture.is_known.ravel()
         has_alpha = has_alpha or picture.alpha is not None
         alpha = np.ones(size, np.float32) if picture.alpha is None else picture.alpha
@@ -58,7 +56,7 @@ def load_fit_pixels(capture: Capture, shorter_side: int) -> FitPixels:
         layers = (pixel_places(*size), picture.rgb.reshape(-1, 3), alpha.ravel().astype(np.float32), depth.ravel())
         columns.append((np.full(int(known.sum()), view, np.int32), *(layer[known] for layer in layers)))
     views, places, rgb, alpha, depth = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return FitPixels(PixelRays(views, places), rgb, alpha if has_alpha else None, depth, np.array(widths))
+    return FitPixels(PixelRays(views, places), rgb, alpha if has_alpha else None, depth)
 
 
 def scene_bounds(capture: Capture, pixels: FitPixels, shorter_side: int) -> SceneBounds:

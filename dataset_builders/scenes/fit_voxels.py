@@ -32,14 +32,11 @@ class FitSettings:
     """All that is chosen about a fit."""
 
     rays: int = 8192  # a step
-    patch: int = (
-        2  # pixels a side that are drawn together in the finest voxels: they meet the same vertices, which is quicker
-    )
     density_rate: float = 0.3  # Adam's, of raw densities
     feature_rate: float = 0.02  # Adam's, of features
     last_rate: float = 0.05  # both at the end, as a share of that at the start; exponential between
     distortion: float = (
-        0.02  # weights of the losses beside the colour's; this one grows from 0, or floaters would harden
+        0.01  # weights of the losses beside the colour's; this one grows from 0: floaters must not harden
     )
     depth: float = 0.1
     opacity: float = 0.1
@@ -139,10 +136,7 @@ class _Fit:
 
     def _draw(self, count: int) -> tuple[Rays, np.ndarray]:
         """Random pixels' rays, and the numbers of the pixels [count]."""
-        patch = self.settings.patch if self.sides[self.stage] == self.sides[-1] else 1
-        corners = self.generator.integers(0, len(self.pixels.rgb), count // patch**2)
-        rows = np.arange(patch)[:, None] * self.pixels.widths[self.pixels.rays.views[corners]][:, None, None]
-        chosen = np.minimum(corners[:, None, None] + rows + np.arange(patch), len(self.pixels.rgb) - 1).ravel()
+        chosen = self.generator.integers(0, len(self.pixels.rgb), count)
         pixels = PixelRays(self.pixels.rays.views[chosen], self.pixels.rays.places[chosen])
         return rays_through(pixels, self.capture.camera_to_world, self.capture.intrinsics, self.bounds.near), chosen
 

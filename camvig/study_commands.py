@@ -1,0 +1,49 @@
+"""`camvig study`: questions that the paper leaves open, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .modules import module
+
+app = typer.Typer(help="Studies: camera-tokenizers.", no_args_is_help=True)
+
+
+@app.callback()
+def front_door() -> None:
+    """Keeps `camera-tokenizers` a command of its own while it is the only one."""
+
+
+@app.command("camera-tokenizers")
+def camera_tokenizers(
+    paths: Annotated[
+        Path | None,
+        typer.Option(help="A .npz of real paths: c2w [N, 17 or more, 4, 4] (OpenGL, metres), source [N], fps [N]."),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A .png of error against bits.")] = None,
+    paper_codec: Annotated[
+        Path | None,
+        typer.Option("--codec-4x106", help="Folder of a trained camera tokenizer of the paper's geometry."),
+    ] = None,
+) -> None:
+    """Audio codecs, uniform bins, GenDoP's tokens and cosines with byte-pair encoding on the same held-out paths."""
+    job, table = module("pipelines.video_job"), module("pipelines.camera_tokenizer_table")
+    for file, suffix in ((json_file, ".json"), (plot, ".png")):
+        if file is not None:
+            job.check_output_file(file, suffix)
+    job.quiet_libraries()
+    measure = module("pipelines.camera_tokenizer_study")
+    study = measure.study_camera_tokenizers(paths, paper_codec)
+    typer.echo(table.study_table(study))
+    for file in filter(None, (json_file, plot)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    if json_file is not None:
+        job.write_json(measure.without_nan(study), json_file)
+        typer.echo(json_file)
+    if plot is not None:
+        table.plot_study(study, plot)
+        typer.echo(plot)

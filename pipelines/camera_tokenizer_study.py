@@ -1,0 +1,236 @@
+"""The question that the paper leaves open: is an audio codec the right tokenizer for a camera? Measured.
+
+Codecs are taken as they were trained; the others are fitted to sampled paths and, with a file of real ones, to those of
+its sources that are not held out. Everything is judged on paths that no tokenizer was fitted to. Bits are the mean number of
+tokens times log2 of the ids among which each token is one: what a path costs before any language model guesses.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..dataset_builders.path_samples import sample_model_paths
+from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source
+from ..metrics.camera_path_errors import LEAST_LENGTH, path_lengths, rotation_errors, summarise_path_errors
+from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer, UniformCameraTokenizer
+from ..modeling_camvig.camera_path_tokenizer import PLAIN_SIGNAL, CameraPathTokenizer
+from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
+from ..modeling_camvig.configuration_camvig import CamViGConfig
+from ..modeling_camvig.dct_camera_tokenizer import DctCameraTokenizer
+from .checkpoint_folder import EMBEDDED, find_checkpoint_folder
+
+SAMPLED_PATHS, SAMPLED_HELD_OUT = 4000, 512
+FIT_SEED, HELD_OUT_SEED = 0, 2  # the shipped codec was trained on seed 0 and validated on seed 1
+FINE_SCALE, FINE_VOCAB_SIZE = 60.0, 2048
+"""A second `DctCameraTokenizer`, still of fewer bits than the compact codec; both were chosen on fitted paths."""
+BATCH, TIMED_PATHS = 128, 32
+PAPER_TOKENS = 4 * 106
+NO_PAPER_CODEC = "no trained weights of the 4x106 codec ship; --codec-4x106 FOLDER measures yours"
+
+Paths = tuple[Tensor, Tensor]
+
+
+class CodecRoute:
+    """`CamViGCameraTokenizer` behind the interface of the others; it comes trained, so there is nothing to fit."""
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self.codec = CamViGCameraTokenizer.from_pretrained(folder).eval()
+
+    @property
+    def bits_per_token(self) -> float:
+        return math.log2(self.codec.config.codebook_size)
+
+    @property
+    def num_tokens(self) -> int:
+        return self.codec.config.num_levels * self.codec.config.codec_frames
+
+    def fit(self, camera_to_world: Tensor, intrinsics: Tensor) -> None:
+        """Nothing."""
+
+    def encode(self, camera_to_world: Tensor, intrinsics: Tensor) -> list[Tensor]:
+        return list(self.codec.encode(camera_to_world, intrinsics))
+
+    def decode(self, ids: Sequence[Tensor]) -> Paths:
+        return self.codec.decode(torch.stack(list(ids)))
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """What is fitted, and what is judged: `sampled`, and with a file of real paths `real` and, if any, `real_in_range`.
+
+    `sources` has the paths of `real` by their source.
+    """
+
+    fit: Paths
+    judged: dict[str, Paths]
+    sources: dict[str, Paths]
+    counts: dict
+
+
+def study_camera_tokenizers(
+    paths_file: str | os.PathLike[str] | None = None,
+    paper_codec: str | os.PathLike[str] | None = None,
+    sampled_paths: int = SAMPLED_PATHS,
+    sampled_held_out: int = SAMPLED_HELD_OUT,
+) -> dict:
+    """Fit and measure every tokenizer.
+
+    Args:
+        paths_file: a .npz of real paths (`dataset_builders.real_paths`).
+        paper_codec: folder of a trained `CamViGCameraTokenizer` of the paper's geometry, 4 x 106 ids.
+        sampled_paths: sampled paths to fit.
+        sampled_held_out: sampled paths to judge.
+
+    Returns:
+        `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, all of them
+        under `sampled`, `real` and `real_in_range`, and each real source's under `by_source`; `absent`: why a tokenizer
+        has none; `paths`: how many of which; `judged_on`.
+    """
+    tokenizers = build_tokenizers(paper_codec)
+    paths = study_paths(paths_file, sampled_paths, sampled_held_out)
+    figures = {}
+    headline = "real" if "real" in paths.judged else "sampled"
+    for name, tokenizer in tokenizers.items():
+        tokenizer.fit(*paths.fit)
+        sets: dict[str, dict] = {of: judge(tokenizer, judged) for of, judged in paths.judged.items()}
+        if paths.sources:
+            sets["by_source"] = {source: judge(tokenizer, judged) for source, judged in paths.sources.items()}
+        figures[name] = {**sets[headline], **time_tokenizer(tokenizer, paths.judged["sampled"]), **sets}
+    return {
+        "judged_on": headline,
+        "paths": paths.counts,
+        "tokenizers": figures,
+        "absent": {} if paper_codec is not None else {"codec-4x106": NO_PAPER_CODEC},
+    }
+
+
+def without_nan(figures: dict) -> dict:
+    """The same with None, which JSON has, for NaN, which it has not: the translation error of paths that all stand still."""
+    return {
+        key: without_nan(value) if isinstance(value, dict) else None if value != value else value
+        for key, value in figures.items()
+    }
+
+
+def build_tokenizers(paper_codec: str | os.PathLike[str] | None) -> dict[str, CameraPathTokenizer]:
+    """All tokenizers by name; uniform bins also at the bits of the compact codec, rounded down to whole bins."""
+    checkpoint = find_checkpoint_folder(EMBEDDED)
+    assert checkpoint is not None  # a name that is embedded
+    compact = CodecRoute(checkpoint / "camera_tokenizer")
+    uniform = UniformCameraTokenizer()
+    same_bits = int(2 ** (compact.num_tokens * compact.bits_per_token / uniform.num_tokens))
+    codecs: dict[str, CameraPathTokenizer] = {"codec-compact": compact}
+    if paper_codec is not None:
+        codecs = {"codec-4x106": _paper_codec(paper_codec), **codecs}
+    return {
+        **codecs,
+        "uniform-256": uniform,
+        f"uniform-{same_bits}": UniformCameraTokenizer(same_bits),
+        "gendop": GenDopCameraTokenizer(),
+        "dct-bpe": DctCameraTokenizer(),
+        "dct-bpe-fine": DctCameraTokenizer(FINE_SCALE, FINE_VOCAB_SIZE),
+    }
+
+
+def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, sampled_held_out: int) -> StudyPaths:
+    """Read and split the real paths, and sample the others."""
+    real_paths = None if paths_file is None else split_by_source(read_real_paths(paths_file))
+    fit, sampled = (
+        _tensors(*sample_model_paths(count, seed))
+        for count, seed in ((sampled_paths, FIT_SEED), (sampled_held_out, HELD_OUT_SEED))
+    )
+    judged = {"sampled": sampled}
+    sources: dict[str, Paths] = {}
+    counts: dict = {"sampled_fit": sampled_paths}
+    if real_paths is not None:
+        real_fit, real = real_paths
+        fit = tuple(torch.cat(pair) for pair in zip(fit, _real_tensors(real_fit), strict=True))
+        judged["real"] = _real_tensors(real)
+        if len((inside := in_range(judged["real"]))[0]):
+            judged["real_in_range"] = inside
+        sources = {source: _real_tensors(real.of([source])) for source in _names(real)}
+        counts |= {"real_fit": len(real_fit.source), "real_fit_sources": _names(real_fit), "real_sources": _names(real)}
+    counts |= {name: _counts(paths) for name, paths in judged.items()}
+    return StudyPaths((fit[0], fit[1]), judged, sources, counts)
+
+
+def in_range(paths: Paths) -> Paths:
+    """The paths that the default model's training range holds: others it is not made to follow."""
+    poses, limits = paths[0].numpy(), CamViGConfig()
+    reach = np.linalg.norm(poses[..., :3, 3], axis=-1).max(1)
+    turn = rotation_errors(np.broadcast_to(np.eye(4), poses.shape), poses).max(1)
+    chosen = torch.from_numpy((reach <= limits.max_translation) & (turn <= limits.max_rotation_degrees))
+    return paths[0][chosen], paths[1][chosen]
+
+
+def judge(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, float]:
+    """Tokens, bits and errors on these paths."""
+    ids: list[Tensor] = []
+    decoded = []
+    for batch in zip(*(part.split(BATCH) for part in paths), strict=True):
+        ids += (rows := tokenizer.encode(*batch))
+        decoded.append(tokenizer.decode(rows))
+    lengths = np.array([len(row) for row in ids])
+    poses, intrinsics = (torch.cat(parts).numpy() for parts in zip(*decoded, strict=True))
+    errors = summarise_path_errors(paths[0].numpy(), poses, paths[1].numpy(), intrinsics)
+    return {
+        "tokens": float(lengths.mean()),
+        "tokens_p95": float(np.percentile(lengths, 95)),
+        "bits": float(lengths.mean() * tokenizer.bits_per_token),
+        **errors,
+    }
+
+
+def time_tokenizer(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, float]:
+    """Milliseconds of processor time a path, one path at a time, after one that does not count."""
+    singles = [(paths[0][i : i + 1], paths[1][i : i + 1]) for i in range(min(TIMED_PATHS, len(paths[0])))]
+    ids = [tokenizer.encode(*singles[0])]
+    tokenizer.decode(ids[0])
+    start = time.process_time()
+    ids = [tokenizer.encode(*single) for single in singles]
+    middle = time.process_time()
+    for rows in ids:
+        tokenizer.decode(rows)
+    end = time.process_time()
+    return {"encode_ms": 1000 * (middle - start) / len(singles), "decode_ms": 1000 * (end - middle) / len(singles)}
+
+
+def _paper_codec(folder: str | os.PathLike[str]) -> CodecRoute:
+    if not (Path(folder) / "config.json").is_file():
+        raise ValueError(f"expected the folder of a trained camera tokenizer, got {folder}: no config.json in it")
+    codec = CodecRoute(folder)
+    if codec.num_tokens != PAPER_TOKENS or codec.codec.config.num_levels != 4:
+        raise ValueError(
+            f"expected a camera tokenizer of 4 x 106 ids, got {codec.codec.config.num_levels} x "
+            f"{codec.codec.config.codec_frames} in {folder}"
+        )
+    return codec
+
+
+def _tensors(poses: np.ndarray, intrinsics: np.ndarray) -> Paths:
+    return torch.from_numpy(poses), torch.from_numpy(intrinsics)
+
+
+def _real_tensors(paths: RealPaths) -> Paths:
+    """Real paths with the reference lens: their own is not in the file."""
+    focal = PLAIN_SIGNAL.reference_focal
+    intrinsics = torch.tensor([focal, focal, 0.5, 0.5]).repeat(*paths.camera_to_world.shape[:2], 1)
+    return torch.from_numpy(paths.camera_to_world), intrinsics
+
+
+def _names(paths: RealPaths) -> list[str]:
+    return sorted(set(paths.source.tolist()))
+
+
+def _counts(paths: Paths) -> dict[str, int]:
+    lengths = path_lengths(paths[0].numpy())
+    return {"held_out": len(lengths), "hardly_move": int((lengths < LEAST_LENGTH).sum())}
