@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .clip_checks import keeps_the_first_view
+from .clip_checks import keeps_the_first_view, median_depth
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 LARGEST_TRANSLATION = 0.7
@@ -32,7 +32,7 @@ def mirrored(clip: dict) -> dict:
 def reversed_in_time(clip: dict) -> dict:
     """The last frame becomes the first."""
     arrays = {name: clip[name][::-1] for name in ("frames", "depth", "camera_to_world", "intrinsics")}
-    return {**clip, **arrays, "median_depth": float(np.median(np.asarray(arrays["depth"][0], np.float32)))}
+    return {**clip, **arrays, "median_depth": median_depth(np.asarray(arrays["depth"][0], np.float32))}
 
 
 def is_in_range(clip: dict) -> bool:

@@ -19,7 +19,7 @@ from .clip_depth import encode_depth
 from .clip_length import FPS
 from .clip_rows import clip_features, path_columns, video_column
 from .rooms.room_paths import PlacedPath
-from .scenes.scene_paths import PathReport, ScenePaths
+from .scenes.scene_paths import PathReport, ScenePaths, finite_median
 
 GENERATOR_VERSION = "1.0.0"  # raise it whenever the same scene and seed no longer give the same clip
 SOURCE = "nerf"
@@ -32,7 +32,7 @@ def scene_clip(paths: ScenePaths, clip_seed: int, size: int, report: PathReport)
     rng = np.random.default_rng(np.random.SeedSequence([clip_seed, *paths.scene.name.encode()]))
     placed = paths.place(rng, report)
     rgb, depth = paths.scene.render(placed.camera_to_world, placed.intrinsics, (size, size))
-    scale = float(np.median(depth[0]))
+    scale = finite_median(depth[0])
     return {
         "video": video_column(np.rint(rgb * 255).clip(0, 255).astype(np.uint8), FPS),
         **path_columns(relative_path(placed, scale), scale, paths.scene.unit, placed.move),

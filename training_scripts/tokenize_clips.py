@@ -24,6 +24,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..dataset_builders.clip_cache import SHARD_CLIPS, ClipCache, shards_in
+from ..dataset_builders.clip_checks import median_depth
 from ..dataset_builders.clip_depth import decode_depth
 from ..dataset_builders.clip_rows import camera_path_of
 from ..dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
@@ -121,7 +122,7 @@ def clip_of_row(row: dict) -> dict:
     if row.get("depth"):
         depth = decode_depth(row["depth"], frames.shape[1:3])
         poses, scaled = in_usual_scale(depth, path.camera_to_world)
-        clip |= {"camera_to_world": poses, "depth": scaled, "median_depth": float(np.median(scaled[0]))}
+        clip |= {"camera_to_world": poses, "depth": scaled, "median_depth": median_depth(scaled[0])}
     return clip
 
 

@@ -13,14 +13,18 @@ from typing import Literal
 
 import numpy as np
 
-from ..clip_checks import MIN_NEAR_DEPTH, keeps_the_first_view
+from ..clip_checks import EMPTY_DEPTH, MIN_NEAR_DEPTH, keeps_the_first_view
 from ..clip_length import NUM_FRAMES
 from ..rooms.room_paths import PlacedPath, rotations, sample_lens, sample_move, sample_path
 from .radiance_field import RadianceField
 from .seen_space import SeenSpace, surface_points
 
 PROBE_SIZE = 16  # pixels a side of the depth maps that judge a path
-MAX_EMPTY = 0.1  # share of a frame that may meet nothing
+MAX_EMPTY = (
+    0.1  # share of a frame that may meet nothing, or as much as in most captured views, which may show an object alone
+)
+FAR_TOO_EMPTY = 0.95  # for any scene
+VIEWS_AS_EMPTY = 0.75  # quantile of the captured views' emptiness
 MIN_SEEN = 0.9  # share of what a frame shows that the captures must have seen
 START_JITTER = 0.1  # standard deviation of the start from a captured view, in scene depths
 JITTER_DEGREES = np.array([4.0, 8.0, 1.5])  # the same of its tilt, pan and roll
@@ -49,6 +53,8 @@ class ScenePaths:
 
     def __init__(self, scene: RadianceField):
         self.scene, self.seen = scene, SeenSpace.of(scene)
+        emptiness = np.isinf(self.seen.depth).mean(axis=(1, 2))
+        self.most_empty = float(np.quantile(emptiness, VIEWS_AS_EMPTY).clip(MAX_EMPTY, FAR_TOO_EMPTY))
 
     def place(self, rng: np.random.Generator, report: PathReport, move: str | None = None) -> PlacedPath:
         """A path of 17 poses in the scene's coordinates. `ValueError` if none of many is good."""
@@ -67,9 +73,9 @@ class ScenePaths:
     def _try(self, rng: np.random.Generator, move: str) -> PlacedPath | Rejection:
         start, lens = self._start(rng)
         first = self._probe(start[None], lens[None])
-        if np.isinf(first).mean() > MAX_EMPTY:
+        if np.isinf(first).mean() > self.most_empty:
             return "empty space"
-        scale = float(np.median(first))
+        scale = finite_median(first)
         start = start.copy()
         start[:3, 3] += rng.normal(0, START_JITTER, 3) * scale
         path = sample_path(rng, move)
@@ -91,9 +97,9 @@ class ScenePaths:
 
     def _why_not(self, poses: np.ndarray, intrinsics: np.ndarray) -> Rejection | None:
         depth = self._probe(poses, intrinsics)
-        if np.isinf(depth).mean(axis=(1, 2)).max() > MAX_EMPTY:
+        if np.isinf(depth).mean(axis=(1, 2)).max() > self.most_empty:
             return "empty space"
-        scale = float(np.median(depth[0]))
+        scale = finite_median(depth[0])
         if self._nearest_around(poses) < MIN_NEAR_DEPTH * scale:
             return "near a surface"
         if not self._shows_what_was_seen(depth, poses, intrinsics):
@@ -128,9 +134,15 @@ def keeps_first_view(depth: np.ndarray, camera_to_world: np.ndarray, intrinsics:
 def in_usual_scale(depth: np.ndarray, camera_to_world: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Poses and depth as if the first frame's median depth were a room's, for the rules that are in metres.
 
-    Infinite depth becomes 100 times that, which turns like the sky.
+    Infinite depth becomes `EMPTY_DEPTH`.
     """
-    factor = USUAL_DEPTH / float(np.median(depth[0]))
+    factor = USUAL_DEPTH / finite_median(depth[0])
     poses = np.array(camera_to_world, np.float64)
     poses[:, :3, 3] *= factor
-    return poses, np.minimum(depth * factor, 100 * USUAL_DEPTH).astype(np.float32)
+    return poses, np.minimum(depth * factor, EMPTY_DEPTH).astype(np.float32)
+
+
+def finite_median(depth: np.ndarray) -> float:
+    """The median of a depth map where it is finite; infinite where it is nowhere."""
+    met = depth[np.isfinite(depth)]
+    return float(np.median(met)) if met.size else float("inf")

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from camvig.camera_paths import CameraPath
-from camvig.dataset_builders.clip_checks import MIN_NEAR_DEPTH
+from camvig.dataset_builders.clip_checks import EMPTY_DEPTH, MIN_NEAR_DEPTH, median_depth
 from camvig.dataset_builders.scenes.room_field import RoomField
-from camvig.dataset_builders.scenes.scene_paths import PathReport, ScenePaths, keeps_first_view
+from camvig.dataset_builders.scenes.scene_paths import (
+    PathReport,
+    ScenePaths,
+    finite_median,
+    in_usual_scale,
+    keeps_first_view,
+)
 
 LENS = np.tile([0.6, 0.6, 0.5, 0.5], (17, 1))
 
@@ -67,6 +73,17 @@ def test_a_path_that_loses_its_first_view(make_wall, degrees, keeps):
     poses = CameraPath.pan(degrees).camera_to_world  # of a picture that is 80 degrees wide
     depth = make_wall().render(poses, LENS, (16, 16)).depth
     assert keeps_first_view(depth, poses, LENS) == keeps
+
+
+def test_an_object_alone_may_be_as_empty_as_its_views(make_wall):
+    """A plate that fills a quarter of its view: emptiness is no reason, and depths are those of the plate."""
+    paths = ScenePaths(make_wall(half_width=1.0))
+    assert paths.most_empty == 0.75
+    placed = paths.place(np.random.default_rng(0), PathReport(), "pan_right")
+    depth = paths.scene.render(placed.camera_to_world, placed.intrinsics, (16, 16)).depth
+    assert np.isinf(depth).mean() > 0.1 and finite_median(depth[0]) == pytest.approx(2, rel=0.2)
+    _, scaled = in_usual_scale(depth, placed.camera_to_world)
+    assert scaled.max() == EMPTY_DEPTH and median_depth(scaled[0]) == pytest.approx(2.5)
 
 
 def test_a_scene_without_room_for_any_path_says_why(make_wall):
