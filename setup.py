@@ -49,6 +49,7 @@ setup(
         "numba>=0.66",
         "numpy>=2.2",
         "opencv-python-headless>=5.0",
+        "peft>=0.21",
         "pillow>=11",
         "pyarrow>=22",
         "pyyaml>=6.0",

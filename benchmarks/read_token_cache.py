@@ -11,11 +11,9 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
-
 from camvig.dataset_builders.token_cache import TokenCache
+from camvig.training_scripts.token_batches import TokenBatches
 from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips, parts_of
-from camvig.training_scripts.train_transformer import rows_at, token_batch
 
 
 def main():
@@ -28,10 +26,11 @@ def main():
     tokenizers = Tokenizers.load(options.checkpoint / "visual_tokenizer", options.checkpoint / "camera_tokenizer")
 
     began = time.perf_counter()
-    cache, rng = TokenCache(options.ids, tokenizers.fingerprint), np.random.default_rng(0)
+    cache = TokenCache(options.ids, tokenizers.fingerprint)
+    batches = TokenBatches([cache], [1.0], options.batch, 0.1, seed=0)
     steps = max(1, len(cache) // options.batch)
     for step in range(steps):
-        token_batch(cache, rows_at(step, len(cache), options.batch, 0), 0.1, rng)
+        batches(step)
     reading = (time.perf_counter() - began) / (steps * options.batch)
 
     parts = parts_of(options.clips)

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 
 from camvig import CamViGConfig, CamViGForConditionalGeneration
-from camvig.training_scripts.stage_config import load_stage
-from camvig.training_scripts.train_transformer import TransformerDataArguments
+from camvig.training_scripts.finetune_config import load_finetune
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "training_scripts/configs/transformer_tiny.yaml"
 
@@ -26,7 +25,8 @@ def main():
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--steps", type=int, default=5)
     options = parser.parse_args()
-    config, _, training = load_stage(options.config, [], CamViGConfig, TransformerDataArguments)
+    stage = load_finetune(options.config, [])
+    config, training = stage.config, stage.training
     torch.manual_seed(0)
     model = CamViGForConditionalGeneration(config)
     batch = random_batch(config, training.batch_size)

@@ -33,6 +33,7 @@ from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component, one_line, read_model_index
+from .lora_weights import load_lora, without_lora
 from .picture_files import PictureLike, load_picture
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
 from .sampling_settings import DEFAULT_SAMPLING
@@ -124,6 +125,43 @@ class CamViGPipeline(DiffusionPipeline):
                 f"expected a checkpoint folder or a Hub repository, got {pretrained_model_name}: no such folder, "
                 f"and from the Hub: {one_line(error)}"
             ) from error
+
+    # LoRA
+
+    def load_lora_weights(
+        self, pretrained_model_name_or_path: str | os.PathLike, adapter_name: str = "default"
+    ) -> None:
+        """Put a LoRA adapter on the transformer, from a folder (or Hub repository) that `finetune.py --lora` or peft wrote.
+
+        Raises ValueError where there is none, or it does not fit the transformer.
+        """
+        self.transformer = load_lora(self.transformer, pretrained_model_name_or_path, adapter_name)
+
+    def fuse_lora(self) -> None:
+        """Add the adapter to the transformer's weights: the same videos, without the time that adapters take."""
+        self._with_lora().merge_adapter()
+
+    def unfuse_lora(self) -> None:
+        """Take it out again, to within rounding."""
+        self._with_lora().unmerge_adapter()
+
+    def unload_lora_weights(self) -> None:
+        """The transformer without adapters: as it was, or, after `fuse_lora`, with them in its weights for good."""
+        self.transformer = without_lora(self._with_lora())
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:  # type: ignore[override]
+        """See `DiffusionPipeline`. With an adapter that is not yet a part of the weights: ValueError."""
+        if not isinstance(self.transformer, PreTrainedModel):
+            raise ValueError(
+                "expected a transformer without LoRA adapter, got one with: call unload_lora_weights() first, "
+                "after fuse_lora() if the adapter is to be saved as a part of the weights"
+            )
+        super().save_pretrained(save_directory, **kwargs)
+
+    def _with_lora(self) -> Any:
+        if isinstance(self.transformer, PreTrainedModel):
+            raise ValueError("expected a transformer with a LoRA adapter, got none: call load_lora_weights first")
+        return self.transformer
 
     # Generating
 

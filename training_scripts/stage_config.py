@@ -1,4 +1,4 @@
-"""Reading a stage's YAML: three sections, `model` (the transformers configuration), `data` and `training`.
+"""Reading a stage's YAML: sections `model` (the transformers configuration), `data` and `training`.
 
 Unknown keys and wrong types are refused; `--set section.key=value` changes single values, so a debug run needs no file.
 """
@@ -30,20 +30,31 @@ def parse_stage(
     description: str | None, config_class: type[Configuration], data_class: type[DataArguments]
 ) -> tuple[Configuration, DataArguments, TrainingArguments]:
     """Parses the command line of a training script, seeds everything and sets the number of threads."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--config", type=Path, required=True, help="YAML file of the stage")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one value")
-    parser.add_argument("--output_dir", "--output-dir", metavar="FOLDER", help="instead of training.output_dir")
-    parser.add_argument("--num-threads", type=int, default=None, help="processor threads; all by default")
+    parser = command_line(description)
     options = parser.parse_args()
-    if options.num_threads:
-        torch.set_num_threads(options.num_threads)
     try:
         stage = load_stage(options.config, options.set, config_class, data_class, options.output_dir)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    set_seed(stage[2].seed)
+    start(options, stage[2])
     return stage
+
+
+def command_line(description: str | None) -> argparse.ArgumentParser:
+    """The options that every training script has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of the stage")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one value")
+    parser.add_argument("--output_dir", "--output-dir", metavar="FOLDER", help="instead of training.output_dir")
+    parser.add_argument("--num-threads", type=int, default=None, help="processor threads; all by default")
+    return parser
+
+
+def start(options: argparse.Namespace, training: TrainingArguments):
+    """Sets the number of threads and seeds everything."""
+    if options.num_threads:
+        torch.set_num_threads(options.num_threads)
+    set_seed(training.seed)
 
 
 def load_stage(
@@ -54,24 +65,37 @@ def load_stage(
     output_dir: str | None = None,
 ) -> tuple[Configuration, DataArguments, TrainingArguments]:
     """The three sections of a YAML file, checked. Raises ValueError on unknown sections, keys and values."""
+    sections = read_sections(file, changes, output_dir, ("model", "data", "training"))
+    config = build_config(config_class, sections["model"])
+    return config, fill(data_class, "data", sections["data"]), fill(TrainingArguments, "training", sections["training"])
+
+
+def read_sections(
+    file: Path, changes: list[str], output_dir: str | None, needed: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, dict[str, Any]]:
+    """The sections of a YAML file by name, with the changes of the command line."""
     try:
         sections = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"expected YAML in {file}, got: {' '.join(str(error).split())}") from None
-    if not isinstance(sections, dict) or set(sections) != {"model", "data", "training"}:
-        raise ValueError(f"expected the sections model, data and training in {file}, got {_names(sections)}")
+    if not isinstance(sections, dict) or not set(needed) <= set(sections) <= {*needed, *optional}:
+        names = f"{', '.join(needed[:-1])} and {needed[-1]}" + (f" (and {', '.join(optional)})" if optional else "")
+        raise ValueError(f"expected the sections {names} in {file}, got {_names(sections)}")
     for name, values in sections.items():
         if not isinstance(values, dict):
             raise ValueError(f"expected keys and values under {name} in {file}, got {values!r}")
     for change in changes:
-        _change(sections, change)
+        _change(sections, change, (*needed, *optional))
     if output_dir is not None:
         sections["training"]["output_dir"] = output_dir
-    _check_model(config_class, sections["model"])
-    data = _fill(data_class, "data", sections["data"])
-    training = _fill(TrainingArguments, "training", sections["training"])
+    return sections
+
+
+def build_config(config_class: type[Configuration], values: dict[str, Any]) -> Configuration:
+    """The section `model` as a configuration."""
+    _check_model(config_class, values)
     try:
-        return config_class(**sections["model"]), data, training
+        return config_class(**values)
     except StrictDataclassError as error:
         raise ValueError(f"model: {error.__cause__ or error}") from None
 
@@ -105,7 +129,7 @@ def _nearest(key: str, known: list[str]) -> str:
     return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
-def _fill(arguments_class: type[Arguments], section: str, values: dict[str, Any]) -> Arguments:
+def fill(arguments_class: type[Arguments], section: str, values: dict[str, Any]) -> Arguments:
     """A section -> its dataclass: nothing unknown, nothing missing, everything of its type (whole numbers pass as float)."""
     types = get_type_hints(arguments_class)
     _check_keys(values, types, arguments_class.__name__, section)
@@ -136,12 +160,13 @@ def _fits(value, kind) -> bool:
     return type(value) is kind  # a bool is no int here
 
 
-def _change(sections: dict, change: str):
+def _change(sections: dict, change: str, known: tuple[str, ...]):
     place, equals, value = change.partition("=")
     section, dot, key = place.partition(".")
-    if not equals or not dot or section not in sections:
-        raise ValueError(f"expected --set SECTION.KEY=VALUE with section model, data or training, got {change!r}")
-    sections[section][key] = yaml.safe_load(value)
+    if not equals or not dot or section not in known:
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise ValueError(f"expected --set SECTION.KEY=VALUE with section {names}, got {change!r}")
+    sections.setdefault(section, {})[key] = yaml.safe_load(value)
 
 
 def _names(sections) -> str:

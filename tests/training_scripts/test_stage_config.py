@@ -10,6 +10,7 @@ import yaml
 
 from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokenizer, CamViGVisualTokenizerConfig
 from camvig.training_scripts import stage_config
+from camvig.training_scripts.finetune_config import load_finetune
 from camvig.training_scripts.stage_config import load_stage, parse_stage
 from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
 from camvig.training_scripts.training_arguments import TrainingArguments
@@ -18,9 +19,10 @@ CONFIGS = Path(stage_config.__file__).with_name("configs")
 STAGES = {
     "visual_tokenizer": ("train_visual_tokenizer", "VisualDataArguments", CamViGVisualTokenizerConfig),
     "camera_tokenizer": ("train_camera_tokenizer", "CameraDataArguments", CamViGCameraTokenizerConfig),
-    "transformer": ("train_transformer", "TransformerDataArguments", CamViGConfig),
+    "transformer": ("finetune_config", "TransformerDataArguments", CamViGConfig),
 }
-"""Beginning of a file's name -> script, its data arguments, its model configuration."""
+"""Beginning of a file's name -> module, its data arguments, its model configuration."""
+FINETUNE_STAGES = ("transformer", "finetune", "pretrain")
 
 
 def stage_of(file: Path):
@@ -30,9 +32,28 @@ def stage_of(file: Path):
     return config_class, getattr(importlib.import_module(f"camvig.training_scripts.{script}"), data_class)
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.iterdir()), ids=lambda file: file.name)
+def is_of(file: Path, stages) -> bool:
+    return any(file.stem.startswith(f"{stage}_") for stage in stages)
+
+
+def test_every_shipped_configuration_is_of_a_stage():
+    assert all(file.suffix == ".yaml" and is_of(file, (*STAGES, *FINETUNE_STAGES)) for file in CONFIGS.iterdir())
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in sorted(CONFIGS.iterdir()) if is_of(f, FINETUNE_STAGES)], ids=lambda f: f.name
+)
+def test_every_shipped_configuration_of_the_transformer_loads(file):
+    stage = load_finetune(file, [])
+    assert (stage.config is None) == ("model" not in yaml.safe_load(file.read_text(encoding="utf-8")))
+    assert stage.training.steps > stage.training.warmup_steps and stage.lora is None
+    assert (
+        load_finetune(file, ["lora.rank=4"]).lora.rank == 4 and load_finetune(file, [], with_lora=True).lora.rank == 16
+    )
+
+
+@pytest.mark.parametrize("file", [f for f in sorted(CONFIGS.iterdir()) if is_of(f, STAGES)], ids=lambda f: f.name)
 def test_every_shipped_configuration_loads(file):
-    assert file.suffix == ".yaml"
     config_class, data_class = stage_of(file)
     config, data, training = load_stage(file, [], config_class, data_class)
     assert isinstance(config, config_class) and isinstance(data, data_class)

@@ -11,13 +11,13 @@ from PIL import Image
 from camvig import CamViGPipeline
 from camvig.training_scripts import (
     assemble_checkpoint,
+    finetune,
     train_camera_tokenizer,
-    train_transformer,
     train_visual_tokenizer,
 )
 from camvig.training_scripts.tokenize_clips import Tokenizers, tokenize_clips
 
-CONFIGS = Path(train_transformer.__file__).parent / "configs"
+CONFIGS = Path(finetune.__file__).parent / "configs"
 
 
 def run(script, monkeypatch, *arguments: object):
@@ -57,7 +57,7 @@ def trained(tmp_path_factory) -> Path:
         tokenize(folder)
         sources = {f"data.{name}": place for name, place in tokenizers.items()}
         run(
-            train_transformer,
+            finetune,
             monkeypatch,
             *stage_arguments("transformer", folder, **{"data.token_cache": folder / "ids"}, **sources),
         )

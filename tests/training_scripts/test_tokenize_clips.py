@@ -11,6 +11,7 @@ from camvig.dataset_builders.clip_rows import SHARED_COLUMNS, no_path_columns, v
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.render_clips import render_clips
 from camvig.dataset_builders.token_cache import TokenCache, parts_in
+from camvig.training_scripts.token_batches import TokenBatches
 from camvig.training_scripts.tokenize_clips import (
     Tokenizers,
     clip_of_row,
@@ -20,7 +21,6 @@ from camvig.training_scripts.tokenize_clips import (
     tokenize_clips,
     variants_of,
 )
-from camvig.training_scripts.train_transformer import token_batch
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,12 @@ def test_plain_video_trains_with_the_missing_camera(tokenizers, rendered, plain,
     assert tokenize_clips([rendered, plain], tokenizers, tmp_path) == 7
     cache = TokenCache(tmp_path, tokenizers.fingerprint)
     assert cache.columns["has_path"].tolist() == [True] * 5 + [False] * 2
-    batch = token_batch(cache, np.arange(7), 0.0, np.random.default_rng(0))
-    assert batch["camera_is_missing"].tolist() == [False] * 5 + [True] * 2
+    batches = TokenBatches([cache], [1.0], 7, missing_camera_share=0.0, seed=0)
+    batch, rows = batches(0), [batches.place_of(sample)[1] for sample in range(7)]
+    assert sorted(rows) == list(range(7))
+    assert batch["camera_is_missing"].tolist() == [row >= 5 for row in rows]
     assert batch["image_ids"].dtype == torch.int64 and "has_path" not in batch
-    assert token_batch(cache, np.arange(7), 1.0, np.random.default_rng(0))["camera_is_missing"].all()
+    assert TokenBatches([cache], [1.0], 7, missing_camera_share=1.0, seed=0)(0)["camera_is_missing"].all()
 
 
 def test_augmented_clips_are_mirrored_and_reversed(tokenizers, rendered, plain, tmp_path):

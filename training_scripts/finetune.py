@@ -1,0 +1,62 @@
+"""Trains `CamViGForConditionalGeneration` on cached ids: an image and a camera path in, the rest of the video out.
+
+    accelerate launch training_scripts/finetune.py --config training_scripts/configs/finetune_debug.yaml [--lora]
+
+Stage "pretrain" takes every clip as plain video, without its path; stage "finetune" goes on from such a checkpoint with 70%
+clips with paths and 30% plain video (the paper's recipe). Rows without a path train with the missing-camera token, and so
+does a share of the others (our choice). The result is `<output_dir>/model` (with --lora, peft's adapter) and, with its
+tokenizers and an adapter merged, `<output_dir>/pipeline`. Run again after a kill, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__" and not __package__:  # started by its path, as accelerate launch does
+    import camvig.training_scripts  # noqa: F401
+
+    __package__ = "camvig.training_scripts"
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from .finetune_config import parse_finetune
+from .finetune_start import Parts, load_transformer, make_debug_ids, open_batches, write_pipeline
+from .lora import add_lora
+from .tokenize_clips import Tokenizers
+from .training_loop import Trainer
+from .transformer_validation import validate_transformer, validation_clips
+
+MUON_PATTERN = r"\.layers\.\d+\..*proj\.weight"
+"""The matrices of the decoder's layers; embeddings, heads and norms stay with AdamW."""
+
+
+def token_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
+    return {"loss": model(**batch, return_logits=False).loss}
+
+
+def main():
+    stage = parse_finetune(__doc__)
+    data, training = stage.data, stage.training
+    parts, output = Parts.find(data), Path(training.output_dir)
+    tokenizers = Tokenizers.load(parts.visual_tokenizer, parts.camera_tokenizer)
+    model = load_transformer(parts, stage.config, tokenizers)
+    model.set_attn_implementation(data.attention)
+    if data.debug_clips:
+        with PartialState().main_process_first():
+            make_debug_ids(data, output / "ids", tokenizers)
+    batches = open_batches(data, training, tokenizers.fingerprint)
+    validate = None
+    if data.validation_clips:
+        clips = validation_clips(tokenizers.visual, tokenizers.camera, data.validation_clips)
+        validate = partial(validate_transformer, clips=clips, visual=tokenizers.visual, generated=data.generated_clips)
+    trained = add_lora(model, stage.lora) if stage.lora else model
+    trainer = Trainer(trained, MUON_PATTERN, batches, token_losses, validate, training)
+    trainer.train()
+    if trainer.accelerator.is_main_process:
+        write_pipeline(parts, output / "model", output / "pipeline", is_adapter=stage.lora is not None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What `finetune.py` starts from: the tokenizers of the ids, the transformer, the caches, and, at the end, a whole pipeline.
+
+What always holds: ids, tokenizers and transformer fit each other, or one ValueError says what does not: a cache made by
+other tokenizers (by the fingerprint of their weights), a checkpoint that is no transformer of ours, or one that speaks
+other ids.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..dataset_builders.rooms.room_clips import room_clips
+from ..dataset_builders.token_cache import TokenCache, part_file, write_part
+from ..modeling_camvig.configuration_camvig import CamViGConfig
+from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
+from ..pipelines.checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component
+from ..pipelines.lora_weights import load_lora, without_lora
+from ..pipelines.pipeline_camvig import CamViGPipeline
+from .assemble_checkpoint import assemble
+from .finetune_config import TransformerDataArguments
+from .states import discard
+from .token_batches import TokenBatches
+from .tokenize_clips import Tokenizers, encode_clips
+from .training_arguments import TrainingArguments
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Folders of the parts that a run starts from; `transformer` is None for random weights."""
+
+    visual_tokenizer: Path
+    camera_tokenizer: Path
+    transformer: Path | None
+
+    @classmethod
+    def find(cls, data: TransformerDataArguments) -> Parts:
+        """The parts of `data.checkpoint`, and those that are named themselves."""
+        folder = _local_folder(data.checkpoint) if data.checkpoint else None
+        is_pipeline = folder is not None and (folder / "model_index.json").exists()
+        if folder is not None and not is_pipeline and not (data.visual_tokenizer and data.camera_tokenizer):
+            raise ValueError(
+                f"expected a pipeline folder as data.checkpoint, or data.visual_tokenizer and data.camera_tokenizer too, "
+                f"got {folder} without model_index.json"
+            )
+        inside = folder if folder is not None else Path()
+        return cls(
+            Path(data.visual_tokenizer or inside / "visual_tokenizer"),
+            Path(data.camera_tokenizer or inside / "camera_tokenizer"),
+            inside / "transformer" if is_pipeline else folder,
+        )
+
+
+def _local_folder(checkpoint: str) -> Path:
+    return find_checkpoint_folder(checkpoint) or Path(CamViGPipeline.download(checkpoint))
+
+
+def load_transformer(
+    parts: Parts, config: CamViGConfig | None, tokenizers: Tokenizers
+) -> CamViGForConditionalGeneration:
+    """The checkpoint's transformer in float32, or one of `config` with random weights; it fits the tokenizers."""
+    if config is None:
+        assert parts.transformer is not None
+        model = read_transformer(parts.transformer)
+    else:
+        model = CamViGForConditionalGeneration(config)
+        if config.camera_feature_size:
+            model.set_camera_features(tokenizers.camera.code_vectors())
+    check_components_fit(tokenizers.visual, tokenizers.camera, model)
+    return model
+
+
+def read_transformer(folder: Path) -> CamViGForConditionalGeneration:
+    file = folder / "config.json"
+    found = json.loads(file.read_text(encoding="utf-8")).get("model_type") if file.is_file() else None
+    if found != CamViGConfig.model_type:
+        raise ValueError(f"expected a transformer of model_type {CamViGConfig.model_type!r} in {folder}, got {found!r}")
+    model = load_component(CamViGForConditionalGeneration, folder, torch.float32)
+    assert isinstance(model, CamViGForConditionalGeneration)
+    return model
+
+
+def open_batches(data: TransformerDataArguments, training: TrainingArguments, fingerprint: str) -> TokenBatches:
+    """The batches of a run, from the caches that `data` names."""
+    folders = [folder for folder in (data.token_cache, data.video_token_cache) if folder]
+    caches = [TokenCache(folder, fingerprint) for folder in folders]
+    shares = [data.path_share, 1 - data.path_share] if len(caches) == 2 else [1.0]
+    missing = 1.0 if data.stage == "pretrain" else data.missing_camera_share
+    return TokenBatches(caches, shares, training.batch_size, missing, training.seed)
+
+
+def make_debug_ids(data: TransformerDataArguments, folder: Path, tokenizers: Tokenizers):
+    """Ids of the first procedural rooms of the training split; a third of them as plain video. `data` then names them."""
+    videos = data.debug_clips // 3 if data.stage == "finetune" else 0
+    counts = {"paths": data.debug_clips - videos, "videos": videos}
+    start = 0
+    for name, count in counts.items():
+        file = part_file(folder / name, name, 0)
+        if count and not file.exists():
+            size = tokenizers.visual.config.image_size
+            clips = room_clips("train", count, start=start, size=size)
+            rows = encode_clips([{**vars(clip), "has_path": name == "paths"} for clip in clips], tokenizers)
+            origin = {"source": name, "variant": "as rendered", "move": ""}
+            write_part(
+                file,
+                [{**row, **origin, "clip_index": start + index} for index, row in enumerate(rows)],
+                tokenizers.fingerprint,
+            )
+        start += count
+    data.token_cache, data.video_token_cache = str(folder / "paths"), str(folder / "videos") if videos else None
+
+
+def write_pipeline(parts: Parts, trained: Path, output: Path, is_adapter: bool):
+    """The trained transformer, an adapter merged into it, with its tokenizers as a pipeline folder."""
+    transformer = trained
+    if is_adapter:
+        assert parts.transformer is not None
+        adapted = load_lora(read_transformer(parts.transformer), trained, "default")
+        adapted.merge_adapter()
+        transformer = output.with_name(f".{output.name}.merged")
+        without_lora(adapted).save_pretrained(transformer)
+    assemble(parts.visual_tokenizer, parts.camera_tokenizer, transformer, output)
+    if is_adapter:
+        discard(transformer)
