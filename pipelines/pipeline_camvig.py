@@ -147,7 +147,7 @@ class CamViGPipeline(DiffusionPipeline):
 
     def unload_lora_weights(self) -> None:
         """The transformer without adapters: as it was, or, after `fuse_lora`, with them in its weights for good."""
-        self.transformer = without_lora(self._with_lora())
+        self.transformer = without_lora(self._with_lora())  # type: ignore[assignment]
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:  # type: ignore[override]
         """See `DiffusionPipeline`. With an adapter that is not yet a part of the weights: ValueError."""

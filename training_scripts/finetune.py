@@ -11,7 +11,7 @@ tokenizers and an adapter merged, `<output_dir>/pipeline`. Run again after a kil
 from __future__ import annotations
 
 if __name__ == "__main__" and not __package__:  # started by its path, as accelerate launch does
-    import camvig.training_scripts  # noqa: F401
+    import camvig.training_scripts  # type: ignore  # noqa: F401
 
     __package__ = "camvig.training_scripts"
 
@@ -19,13 +19,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import PartialState
 
 from .finetune_config import parse_finetune
 from .finetune_start import Parts, load_transformer, make_debug_ids, open_batches, write_pipeline
 from .lora import add_lora
 from .tokenize_clips import Tokenizers
-from .training_loop import Trainer
+from .training_loop import Trainer, main_process_first
 from .transformer_validation import validate_transformer, validation_clips
 
 MUON_PATTERN = r"\.layers\.\d+\..*proj\.weight"
@@ -44,7 +43,7 @@ def main():
     model = load_transformer(parts, stage.config, tokenizers)
     model.set_attn_implementation(data.attention)
     if data.debug_clips:
-        with PartialState().main_process_first():
+        with main_process_first():
             make_debug_ids(data, output / "ids", tokenizers)
     batches = open_batches(data, training, tokenizers.fingerprint)
     validate = None

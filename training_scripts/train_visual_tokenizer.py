@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from accelerate import PartialState
-
 from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
 from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .stage_config import parse_stage
-from .training_loop import Trainer
+from .training_loop import Trainer, main_process_first
 from .visual_batches import training_batch
 from .visual_losses import motion_losses, plain_losses
 from .visual_validation import validate_motion, validate_plain, validation_batch
@@ -66,7 +64,7 @@ def prepare_cache(data: VisualDataArguments, size: int) -> ClipCache:
 
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGVisualTokenizerConfig, VisualDataArguments)
-    with PartialState().main_process_first():  # the others find everything rendered
+    with main_process_first():  # the others find everything rendered
         cache = prepare_cache(data, config.image_size)
     held_out = validation_batch("validation", data.validation_clips, config.image_size)
     motion = partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight)

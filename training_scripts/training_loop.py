@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate import Accelerator, PartialState
+from accelerate.utils import gather_object, parse_flag_from_env
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
@@ -34,7 +34,15 @@ from .training_arguments import TrainingArguments
 from .training_step import Batch, Losses, TrainingStep
 from .weight_average import WeightAverage
 
-__all__ = ["Adversary", "Batch", "Losses", "Trainer", "TrainingArguments", "load_weights"]
+__all__ = ["Adversary", "Batch", "Losses", "Trainer", "TrainingArguments", "load_weights", "main_process_first"]
+
+
+def main_process_first():
+    """Context in which the main process works before the others, as to make files that all read.
+
+    A `PartialState()` alone would overlook ACCELERATE_USE_CPU and take each of several CPU processes for the only one.
+    """
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).main_process_first()
 
 
 def load_weights(model: nn.Module, folder: Path):
