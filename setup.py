@@ -37,7 +37,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
-        "camvig.training_scripts": ["configs/*.yaml"],
+        "camvig.training_scripts": ["configs/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
     install_requires=[
@@ -45,11 +45,13 @@ setup(
         "av>=18",
         "datasets>=5.2",
         "diffusers>=0.42",
+        "jinja2>=3.1",
         "matplotlib>=3.10",
         "numba>=0.66",
         "numpy>=2.2",
         "opencv-python-headless>=5.0",
         "pillow>=11",
+        "psutil>=6",
         "pyarrow>=22",
         "pyyaml>=6.0",
         "safetensors>=0.6",

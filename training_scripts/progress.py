@@ -68,7 +68,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """"45 s", "12 min", "1 h 05 min" or "2 d 3 h"."""
+    """ "45 s", "12 min", "1 h 05 min" or "2 d 3 h"."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -55,9 +55,7 @@ def run_charts(run: RunFolder) -> list[Chart]:
     return [chart for chart in charts if chart.svg]
 
 
-def _chart(
-    title: str, note: str, series: Sequence[Series], from_zero: bool = False, log: bool = False
-) -> Chart:
+def _chart(title: str, note: str, series: Sequence[Series], from_zero: bool = False, log: bool = False) -> Chart:
     return Chart(title, note, line_chart(title, series, from_zero, log))
 
 
@@ -66,7 +64,9 @@ def _splits(run: RunFolder, name: str) -> list[Series]:
     styles = {TRAINING: "series-quiet", HELD_OUT: "series-0"}
     found = {split: run.points(split, name) for split in SPLIT_NAMES}
     return [
-        Series(SPLIT_NAMES[split], points, styles[split] if all(found.values()) else "series-0", markers=split == HELD_OUT)
+        Series(
+            SPLIT_NAMES[split], points, styles[split] if all(found.values()) else "series-0", markers=split == HELD_OUT
+        )
         for split, points in found.items()
         if points
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from .progress import duration
 from .run_folder import RunFolder
+from .run_record import flattened
 
 HELD_OUT = "validation"
 ROSE = 1.01
@@ -33,7 +33,10 @@ def results(run: RunFolder) -> list[str]:
         )
     loss = run.last(HELD_OUT, "loss")
     if loss is not None:
-        losses = {"wrong path": run.last(HELD_OUT, "loss_wrong_path"), "no camera": run.last(HELD_OUT, "loss_no_camera")}
+        losses = {
+            "wrong path": run.last(HELD_OUT, "loss_wrong_path"),
+            "no camera": run.last(HELD_OUT, "loss_no_camera"),
+        }
         beside = ", ".join(f"{name} {value:.3f}" for name, value in losses.items() if value is not None)
         said.append(f"Held-out loss is {loss:.3f}" + (f" ({beside})." if beside else "."))
     return said
@@ -77,7 +80,10 @@ def _skipped(run: RunFolder) -> list[str]:
     clips = sorted({clip for row in rows for clip in row.get("clips", [])})
     some = ", ".join(clips[:5]) + (f" and {len(clips) - 5} more" if len(clips) > 5 else "")
     steps = ", ".join(f"{row['step']:,}" for row in rows[:5]) + (" and later" if len(rows) > 5 else "")
-    return [f"Skipped steps, whose loss or gradient was not finite: {len(rows)} (step {steps})." + (f" Clips: {some}." if clips else "")]
+    return [
+        f"Skipped steps, whose loss or gradient was not finite: {len(rows)} (step {steps})."
+        + (f" Clips: {some}." if clips else "")
+    ]
 
 
 def _motion(run: RunFolder) -> list[str]:
@@ -91,7 +97,9 @@ def _path_use(run: RunFolder) -> list[str]:
     loss, wrong = run.last(HELD_OUT, "loss"), run.last(HELD_OUT, "loss_wrong_path")
     if not loss or wrong is None or wrong >= USED * loss:
         return []
-    return [f"The model hardly uses the camera path: its loss with a wrong path is {wrong:.3f}, with the true one {loss:.3f}."]
+    return [
+        f"The model hardly uses the camera path: its loss with a wrong path is {wrong:.3f}, with the true one {loss:.3f}."
+    ]
 
 
 def _overfitting(run: RunFolder) -> list[str]:
@@ -115,23 +123,13 @@ def _restarts(run: RunFolder) -> list[str]:
 def _differing_starts(run: RunFolder) -> list[str]:
     said = []
     for name in ("commit", "versions", "machine", "processes", "config"):
-        before = [_flat(start.get(name)) for start in run.starts]
+        before = [flattened({name: start.get(name)}) for start in run.starts]
         changed = sorted({key for one in before for key in one if any(other.get(key) != one[key] for other in before)})
         if changed:
-            shown = ", ".join(filter(None, changed))
-            said.append(f"Not all starts had the same {name}" + (f": {shown}." if shown else "."))
+            said.append(f"Not all starts had the same {name}: {', '.join(changed)} differ.")
     if any(str(start.get("commit")).endswith("-dirty") for start in run.starts):
         said.append("The source had changes that are in no commit.")
     return said
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-    return flat
 
 
 def facts(run: RunFolder) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ def page_text(run: RunFolder) -> str:
         facts=facts(run),
         results=results(run),
         warnings=warnings_of(run),
-        charts=[(chart.title, chart.note, Markup(chart.svg)) for chart in run_charts(run)],  # noqa: S704  (our own SVG)
+        charts=[(chart.title, chart.note, Markup(chart.svg)) for chart in run_charts(run)],
         sheet=last and (last[0], embedded(last[1])),
         earlier_sheets=[(step, embedded(file)) for step, file in _evenly([one for one in earlier if one])],
         start=run.starts[-1] if run.starts else None,

@@ -9,7 +9,6 @@ video; the share of the others is our choice). Run again after a kill, it goes o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -17,10 +16,12 @@ import torch
 from ..dataset_builders.token_cache import TokenCache
 from ..modeling_camvig.configuration_camvig import CamViGConfig
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
+from .held_out_clips import held_out_clips
 from .stage_config import parse_stage
 from .tokenize_clips import Tokenizers
 from .training_loop import Trainer
-from .transformer_validation import validate_transformer, validation_clips
+from .transformer_losses import token_losses
+from .transformer_validation import TransformerValidation
 
 MUON_PATTERN = r"\.layers\.\d+\..*proj\.weight"
 """The matrices of the decoder's layers; embeddings, heads and norms stay with AdamW."""
@@ -39,11 +40,13 @@ class TransformerDataArguments:
     missing_camera_share: float = 0.12
     """Share of the rows that train with the missing-camera token."""
     validation_clips: int = 64
-    """Clips of rooms of the validation split for the losses."""
+    """Held-out clips for the losses."""
+    validation_folder: str | None = None
+    """Folder of clips that training never sees, as `camvig data tokenize` takes it; without it, rooms of the validation split."""
     attention: str = "sdpa"
     """Attention implementation; "camvig_matmul" is meant for CPUs in bfloat16."""
     generated_clips: int = 24
-    """How many of them are also generated and scored by flow MSE."""
+    """How many of them are also generated, with the controls, and scored by flow MSE; 0 = none."""
 
 
 def token_batch(cache: TokenCache, indices: np.ndarray, missing_share: float, rng: np.random.Generator):
@@ -62,28 +65,32 @@ def rows_at(step: int, rows: int, batch_size: int, seed: int) -> np.ndarray:
     return np.array([orders[position // rows][position % rows] for position in positions])
 
 
-def token_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
-    return {"loss": model(**batch, return_logits=False).loss}
-
-
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGConfig, TransformerDataArguments)
     tokenizers = Tokenizers.load(data.visual_tokenizer, data.camera_tokenizer)
-    visual, camera = tokenizers.visual, tokenizers.camera
     cache = TokenCache(data.token_cache, tokenizers.fingerprint)
     model = CamViGForConditionalGeneration(config)
     model.set_attn_implementation(data.attention)
     if config.camera_feature_size:
-        model.set_camera_features(camera.code_vectors())
-    clips = validation_clips(visual, camera, data.validation_clips)
+        model.set_camera_features(tokenizers.camera.code_vectors())
+    clips = held_out_clips(tokenizers, data.validation_clips, data.validation_folder)
+    validate = TransformerValidation(clips, tokenizers, data.generated_clips)
 
     def batch_at(number: int):
         rng = np.random.default_rng((arguments.seed, 1, number))
         rows = rows_at(number, len(cache), arguments.batch_size, arguments.seed)
         return token_batch(cache, rows, data.missing_camera_share, rng)
 
-    validate = partial(validate_transformer, clips=clips, visual=visual, generated=data.generated_clips)
-    Trainer(model, MUON_PATTERN, batch_at, token_losses, validate, arguments).train()
+    Trainer(
+        model,
+        MUON_PATTERN,
+        batch_at,
+        token_losses,
+        validate,
+        arguments,
+        data=data,
+        tokens_per_sample=model.prefix_length + config.num_video_tokens - 1,
+    ).train()
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ class TransformerValidation:
         return torch.cat(losses)
 
     def _pipeline(self, model: CamViGForConditionalGeneration) -> CamViGPipeline:
-        visual, camera = (tokenizer.to(model.device) for tokenizer in (self.tokenizers.visual, self.tokenizers.camera))
-        pipeline = CamViGPipeline(visual, camera, model)
+        pipeline = CamViGPipeline(self.tokenizers.visual, self.tokenizers.camera, model)
+        pipeline.to(model.device)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
@@ -117,7 +117,5 @@ class TransformerValidation:
 
 def flow_numbers(errors: dict[str, np.ndarray]) -> dict[str, float]:
     """Flow MSE of each clip, px^2, under `model` and the controls -> means, and the model's over static's."""
-    numbers = {
-        "flow_mse" if name == "model" else f"flow_mse_{name}": mean(values) for name, values in errors.items()
-    }
+    numbers = {"flow_mse" if name == "model" else f"flow_mse_{name}": mean(values) for name, values in errors.items()}
     return {**numbers, "flow_mse_ratio": numbers["flow_mse"] / numbers["flow_mse_static"]}
