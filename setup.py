@@ -65,6 +65,7 @@ setup(
     extras_require={
         "formats": ["pycolmap>=4.2"],
         "splats": ["gsplat>=1.5"],
+        "trackio": ["trackio>=0.43"],
         "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },

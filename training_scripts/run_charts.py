@@ -5,20 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from .run_folder import RunFolder
 from .svg_charts import Series, line_chart
 
 TRAINING, HELD_OUT = "train", "validation"
+FRAMES, FACTORS = r"loss_frame_(\d+)", r"loss_factor_(\d+)"
 SPLIT_NAMES = {TRAINING: "training", HELD_OUT: "held-out"}
 FLOW = {
-    "flow_mse": "true path",
-    "flow_mse_reconstruction": "tokenizer",
-    "flow_mse_static": "static",
-    "flow_mse_wrong_path": "wrong path",
-    "flow_mse_no_camera": "no camera",
+    "flow_mse": ("true path", "series-0"),
+    "flow_mse_reconstruction": ("tokenizer", "series-1"),
+    "flow_mse_static": ("static", "series-2"),
+    "flow_mse_wrong_path": ("wrong path", "series-3"),
+    "flow_mse_no_camera": ("no camera", "series-4"),
 }
-LOSSES = {"loss": "true path", "loss_wrong_path": "wrong path", "loss_no_camera": "no camera"}
+LOSSES = {
+    "loss": ("true path", "series-0"),
+    "loss_wrong_path": ("wrong path", "series-3"),
+    "loss_no_camera": ("no camera", "series-4"),
+}
+"""Quantity -> its label in the chart, and its colour."""
 
 
 @dataclass(frozen=True)
@@ -32,73 +39,73 @@ class Chart:
 
 def run_charts(run: RunFolder) -> list[Chart]:
     """Every number that the run logged is in one of them."""
-    has_tokens = bool(_members(run, HELD_OUT, r"loss_frame_\d+") or _members(run, TRAINING, r"loss_frame_\d+"))
+    has_tokens = bool(_members(run, HELD_OUT, FRAMES) or _members(run, TRAINING, FRAMES))
     unit = ", nats a token" if has_tokens else ""
+    chart = partial(_chart, run)
     charts = [
-        _chart(f"Loss{unit}", "", _splits(run, "loss"), log=not has_tokens),
-        _chart(
+        chart(f"Loss{unit}", _splits(run, "loss"), log=not has_tokens),
+        chart(
             f"Held-out loss{unit}",
+            _named(run, LOSSES) if len(_present(run, LOSSES)) > 1 else [],
             "the gaps tell how much the path is used",
-            _named(run, HELD_OUT, LOSSES) if len(_present(run, HELD_OUT, LOSSES)) > 1 else [],
         ),
-        _chart(
+        chart(
             "Flow MSE of generated clips, px²",
+            _named(run, FLOW),
             "lower is better; static: the picture, not moving; tokenizer: the true ids, decoded",
-            _named(run, HELD_OUT, FLOW),
             from_zero=True,
         ),
-        *(_family(run, split, r"loss_frame_(\d+)", "of each latent frame", "frame", "ramp") for split in SPLIT_NAMES),
-        *(_family(run, split, r"loss_factor_(\d+)", "of each factor of an id", "factor", "") for split in SPLIT_NAMES),
-        *(_chart(_words(name), "", _splits(run, name)) for name in _others(run)),
-        _rate_chart(run),
+        *(chart(*_family(run, split, FRAMES, "of each latent frame", "frame", is_ramp=True)) for split in SPLIT_NAMES),
+        *(chart(*_family(run, split, FACTORS, "of each factor of an id", "factor")) for split in SPLIT_NAMES),
+        *(chart(_words(name), _splits(run, name)) for name in _others(run)),
+        chart("Samples a second", _rate(run), from_zero=True),
     ]
     return [chart for chart in charts if chart.svg]
 
 
-def _chart(title: str, note: str, series: Sequence[Series], from_zero: bool = False, log: bool = False) -> Chart:
-    return Chart(title, note, line_chart(title, series, from_zero, log))
+def _chart(
+    run: RunFolder, title: str, series: Sequence[Series], note: str = "", from_zero: bool = False, log: bool = False
+) -> Chart:
+    return Chart(title, note, line_chart(title, series, run.step, from_zero, log))
 
 
 def _splits(run: RunFolder, name: str) -> list[Series]:
-    """A quantity on training batches and on held-out clips."""
-    styles = {TRAINING: "series-quiet", HELD_OUT: "series-0"}
+    """A quantity on training batches and on held-out clips; its last value alone where it is of one of them."""
     found = {split: run.points(split, name) for split in SPLIT_NAMES}
+    if not all(found.values()):
+        return [Series("", points, markers=split == HELD_OUT) for split, points in found.items() if points]
     return [
-        Series(
-            SPLIT_NAMES[split], points, styles[split] if all(found.values()) else "series-0", markers=split == HELD_OUT
-        )
-        for split, points in found.items()
-        if points
+        Series("training", found[TRAINING], "series-2", markers=False),
+        Series("held-out", found[HELD_OUT], "series-0"),
     ]
 
 
-def _named(run: RunFolder, split: str, names: dict[str, str]) -> list[Series]:
-    """Quantities of one split under names of their own; the first one stands out."""
-    return [
-        Series(names[name], run.points(split, name), f"series-{list(names).index(name)}")
-        for name in _present(run, split, names)
-    ]
+def _named(run: RunFolder, names: dict[str, tuple[str, str]]) -> list[Series]:
+    """Held-out quantities under names of their own."""
+    return [Series(names[name][0], run.points(HELD_OUT, name), names[name][1]) for name in _present(run, names)]
 
 
-def _family(run: RunFolder, split: str, pattern: str, what: str, label: str, style: str) -> Chart:
-    """Quantities that differ in a number; with the style "ramp" they are an ordered family."""
+def _family(
+    run: RunFolder, split: str, pattern: str, what: str, label: str, is_ramp: bool = False
+) -> tuple[str, list[Series], str]:
+    """Title, lines and unit of quantities that differ in a number; a ramp's have one hue, in order."""
     names = _members(run, split, pattern)
     series = [
         Series(
             f"{label} {_number(pattern, name)}",
             run.points(split, name),
-            style or f"series-{place % 5}",
+            "ramp" if is_ramp else f"series-{place % 5}",
             place / max(1, len(names) - 1),
             markers=split == HELD_OUT,
         )
         for place, name in enumerate(names)
     ]
-    return _chart(f"{SPLIT_NAMES[split].capitalize()} loss {what}, nats a token", "", series)
+    return f"{SPLIT_NAMES[split].capitalize()} loss {what}", series, "nats a token"
 
 
-def _rate_chart(run: RunFolder) -> Chart:
+def _rate(run: RunFolder) -> list[Series]:
     points = [(row["step"], row["samples_per_second"]) for row in run.times if "samples_per_second" in row]
-    return _chart("Samples a second", "", [Series("", points, markers=False)] if points else [], from_zero=True)
+    return [Series("", points, markers=False)] if points else []
 
 
 def _members(run: RunFolder, split: str, pattern: str) -> list[str]:
@@ -108,18 +115,19 @@ def _members(run: RunFolder, split: str, pattern: str) -> list[str]:
 
 def _number(pattern: str, name: str) -> int:
     match = re.fullmatch(pattern, name)
-    return int(match[1]) if match and match.groups() else 0
+    assert match
+    return int(match[1])
 
 
-def _present(run: RunFolder, split: str, names: dict[str, str]) -> list[str]:
-    return [name for name in names if name in run.names(split)]
+def _present(run: RunFolder, names: dict[str, tuple[str, str]]) -> list[str]:
+    return [name for name in names if name in run.names(HELD_OUT)]
 
 
 def _others(run: RunFolder) -> list[str]:
     """What no chart above shows, in the order in which it was logged."""
     both = dict.fromkeys([*run.names(TRAINING), *run.names(HELD_OUT)])
     shown = {*LOSSES, *FLOW}
-    return [name for name in both if name not in shown and not re.fullmatch(r"loss_(frame|factor)_\d+", name)]
+    return [name for name in both if name not in shown and not re.fullmatch(f"{FRAMES}|{FACTORS}", name)]
 
 
 def _words(name: str) -> str:

@@ -140,12 +140,12 @@ def facts(run: RunFolder) -> list[tuple[str, str]]:
     ratio, loss = run.last(HELD_OUT, "flow_mse_ratio"), run.last(HELD_OUT, "loss")
     found = [
         ("steps", f"{run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps != run.step else "")),
-        ("flow MSE over static", f"{ratio:.2f}" if ratio is not None else None),
+        ("flow MSE / static", f"{ratio:.2f}" if ratio is not None else None),
         ("held-out loss", f"{loss:.3f}" if loss is not None else None),
         ("time", duration(run.wall_seconds)),
-        ("processor time", duration(run.cpu_seconds)),
-        ("samples a second", f"{rate:.3g}" if rate else None),
-        ("tokens a second", f"{tokens:,.0f}" if tokens else None),
+        ("processor", duration(run.cpu_seconds)),
+        ("samples / s", f"{rate:.3g}" if rate else None),
+        ("tokens / s", f"{tokens:,.0f}" if tokens else None),
         ("time left", duration(left) if left is not None else None),
     ]
     return [(name, value) for name, value in found if value is not None]

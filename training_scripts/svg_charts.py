@@ -15,8 +15,8 @@ from itertools import pairwise
 
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 108, 10, 26
+WIDTH, HEIGHT = 380, 210
+LEFT, RIGHT, TOP, BOTTOM = 44, 124, 10, 26
 LABEL_HEIGHT = 14
 MOST_POINTS = 240
 """Lines of more points are drawn as means over equal stretches of steps."""
@@ -51,16 +51,17 @@ class Scale:
         return self.start + (forward(value) - low) / ((high - low) or 1.0) * (self.stop - self.start)
 
 
-def line_chart(name: str, series: Sequence[Series], from_zero: bool = False, log: bool = False) -> str:
-    """An `<svg>` with steps along x; `name` is what a screen reader says. Empty text if there is nothing to draw."""
+def line_chart(
+    name: str, series: Sequence[Series], last_step: float, from_zero: bool = False, log: bool = False
+) -> str:
+    """An `<svg>` with the steps 0 to `last_step` along x; `name` is what a screen reader says. "" if there is nothing to draw."""
     drawn = [(one, thinned(one.points)) for one in series]
     values = [y for _, points in drawn for _, y in points if math.isfinite(y)]
-    steps = [x for _, points in drawn for x, _ in points]
     if not values:
         return ""
     is_log = log and min(values) > 0
     y_ticks = _ticks(0.0 if from_zero else min(values), max(values), is_log)
-    x = Scale(min(steps), max(steps), LEFT, WIDTH - RIGHT)
+    x = Scale(0, last_step or 1, LEFT, WIDTH - RIGHT)
     y = Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP, is_log)
     parts = [*_grid(x, y, y_ticks), *(_line(one, points, x, y) for one, points in drawn), *_labels(drawn, x, y)]
     return (
@@ -100,7 +101,7 @@ def _grid(x: Scale, y: Scale, y_ticks: Sequence[float]) -> list[str]:
         parts.append(
             f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{short(float(tick))}</text>'
         )
-    parts.append(f'<text class="tick" x="{WIDTH - RIGHT + 8}" y="{HEIGHT - 8}">step</text>')
+    parts.append(f'<text class="tick" x="{WIDTH - RIGHT + 24}" y="{HEIGHT - 8}">step</text>')
     return parts
 
 
@@ -132,7 +133,7 @@ def _labels(drawn: Sequence[tuple[Series, Sequence[Point]]], x: Scale, y: Scale)
         parts.append(
             f'<g class="{one.style}" style="--share:{100 * one.share:.0f}%">'
             f'<path class="leader" d="M{start:.1f} {at:.1f}L{end - 3:.1f} {place:.1f}"/>'
-            f'<text class="label" x="{end:.1f}" y="{place + 4:.1f}">{escape(one.label)} {short(value)}</text></g>'
+            f'<text class="label" x="{end:.1f}" y="{place + 4:.1f}">{escape(f"{one.label} {short(value)}".strip())}</text></g>'
         )
     return parts
 
