@@ -158,12 +158,20 @@ def next_command(run: RunFolder) -> tuple[str, str] | None:
     last = run.starts[-1]
     if not run.is_finished:
         return f"The same command goes on from the last whole state (started in {last['folder']}).", last["command"]
+    if (run.folder / "pipeline").is_dir():
+        return "Measure the pipeline on the test split.", _eval_command(f"{run.folder}/pipeline")
     data = last["config"].get("data", {})
     if "visual_tokenizer" not in data or "camera_tokenizer" not in data:
         return f"The same command with more steps trains on (started in {last['folder']}).", last["command"]
     parts = (
         f"python -m camvig.training_scripts.assemble_checkpoint --visual-tokenizer {data['visual_tokenizer']} "
-        f"--camera-tokenizer {data['camera_tokenizer']} --transformer {run.folder}/model --output-dir my-checkpoint\n"
-        "camvig eval --checkpoint my-checkpoint --json my-checkpoint/eval.json"
+        f"--camera-tokenizer {data['camera_tokenizer']} --transformer {run.folder}/model --output-dir my-checkpoint"
     )
-    return "Put the parts together as a pipeline, and measure it on the test split.", parts
+    return (
+        "Put the parts together as a pipeline, and measure it on the test split.",
+        f"{parts}\n{_eval_command('my-checkpoint')}",
+    )
+
+
+def _eval_command(checkpoint: str) -> str:
+    return f"camvig eval --checkpoint {checkpoint} --json {checkpoint}/eval.json"

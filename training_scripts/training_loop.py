@@ -9,6 +9,7 @@ kill, to the bit.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -34,7 +35,7 @@ from .metrics_file import METRICS, TIMES, append, drop_after
 from .progress import BAR_FORMAT, Progress
 from .run_folder import SHEETS
 from .run_page import write_run_page
-from .run_record import STARTS, start_record
+from .run_record import STARTS, commit, start_record
 from .states import StateFolder, replace_folder
 from .trackers import Trackers
 from .training_arguments import TrainingArguments, learning_rate_factor
@@ -221,6 +222,7 @@ class Trainer:
         """One line of `starts.jsonl`, and the same to the trackers; each start is a run of its own there."""
         if self.accelerator.is_main_process:
             start = start_record(self.step, self.record, self.accelerator.num_processes)
+            drop_after(self.folder / STARTS, sys.maxsize)  # a line that is cut
             append(self.folder / STARTS, start)
             self.trackers = Trackers(self.arguments.report_to or [], self.folder, start, self.step)
 
@@ -231,7 +233,9 @@ class Trainer:
                 self.model.save_pretrained(temporary)
             replace_folder(temporary, self.folder / name)
             with write_then_rename(self.folder / "training.json") as file:
-                file.write_text(json.dumps({**asdict(self.arguments), **self._progress()}, indent=2) + "\n")
+                file.write_text(
+                    json.dumps({**asdict(self.arguments), **self._progress(), "commit": commit()}, indent=2) + "\n"
+                )
 
     def _progress(self) -> dict[str, Any]:
         return {

@@ -46,7 +46,8 @@ class TransformerValidation:
         self.reconstructed: list[np.ndarray] = []
 
     @torch.no_grad()
-    def __call__(self, model: CamViGForConditionalGeneration) -> dict[str, Any]:
+    def __call__(self, model: Any) -> dict[str, Any]:
+        model = without_wrapper(model)
         results: dict[str, Any] = self.losses(model)
         if not self.generated:
             return results
@@ -113,6 +114,11 @@ class TransformerValidation:
             "no camera": (videos["no_camera"], errors["no_camera"]),
         }
         return sample_sheet(self.clips.moves[: min(SHEET_CLIPS, self.generated)], rows, errors["static"])
+
+
+def without_wrapper(model: Any) -> CamViGForConditionalGeneration:
+    """The transformer, with its adapters if it has any: peft's wrapper around it is no component of a pipeline."""
+    return model if isinstance(model, CamViGForConditionalGeneration) else model.get_base_model()
 
 
 def flow_numbers(errors: dict[str, np.ndarray]) -> dict[str, float]:

@@ -180,6 +180,15 @@ def test_what_a_reader_must_know_first(tmp_path, last, warning):
     assert warning in page_of(folder).text
 
 
+def test_a_run_with_a_pipeline_is_measured_next(tmp_path):
+    folder = make_run(tmp_path / "run")
+    (folder / "pipeline").mkdir()
+    assert (
+        next_command(read_run(folder))[1]
+        == f"camvig eval --checkpoint {folder}/pipeline --json {folder}/pipeline/eval.json"
+    )
+
+
 def test_skipped_steps_are_counted_with_their_clips(tmp_path):
     folder = make_run(tmp_path / "run")
     with open(folder / "metrics.jsonl", "a") as file:

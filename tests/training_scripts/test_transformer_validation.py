@@ -73,6 +73,23 @@ def test_losses_are_those_of_the_model_and_the_controls_differ(tiny_pipeline, to
     assert sum(losses[f"loss_frame_{number}"] for number in (1, 2, 3, 4)) / 4 == pytest.approx(losses["loss"])
 
 
+def test_a_model_with_adapters_is_validated_as_it_is(build_tiny_pipeline, tokenizers, clips):
+    peft = pytest.importorskip("peft")
+    plain = build_tiny_pipeline().transformer
+    validation = TransformerValidation(clips, tokenizers, generated=2)
+    expected = validation(plain)
+    config = peft.LoraConfig(
+        target_modules=r"decoder\.layers\.\d+\..*_proj", modules_to_save=["camera_embedding", "head"]
+    )
+    adapted = peft.get_peft_model(plain, config)  # adapters begin as nothing
+    assert {**validation(adapted), "sheet": None} == {**expected, "sheet": None}
+    with torch.no_grad():
+        for name, weights in adapted.named_parameters():
+            if "lora_B" in name:
+                weights.add_(0.3)
+    assert validation(adapted)["loss"] != expected["loss"]
+
+
 @pytest.mark.parametrize("generated", [1, 4])
 def test_too_few_or_too_many_generated_clips(tokenizers, clips, generated):
     with pytest.raises(ValueError, match=f"0 or 2 to 3 held-out clips to generate, got {generated}"):
