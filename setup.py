@@ -37,7 +37,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
-        "camvig.training_scripts": ["configs/*.yaml"],
+        "camvig.training_scripts": ["configs/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
     install_requires=[
@@ -45,12 +45,14 @@ setup(
         "av>=18",
         "datasets>=5.2",
         "diffusers>=0.42",
+        "jinja2>=3.1",
         "matplotlib>=3.10",
         "numba>=0.66",
         "numpy>=2.2",
         "opencv-python-headless>=5.0",
         "peft>=0.21",
         "pillow>=11",
+        "psutil>=6",
         "pyarrow>=22",
         "pyyaml>=6.0",
         "safetensors>=0.6",
@@ -64,6 +66,7 @@ setup(
     extras_require={
         "formats": ["pycolmap>=4.2"],
         "splats": ["gsplat>=1.5"],
+        "trackio": ["trackio>=0.43"],
         "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },

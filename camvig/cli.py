@@ -1,4 +1,4 @@
-"""The `camvig` command: `generate`, `demo`, `eval`, `convert-tokenizer`, `path` (`path_commands`),
+"""The `camvig` command: `generate`, `demo`, `eval`, `convert-tokenizer`, `report`, `path` (`path_commands`),
 `data` (`data_commands`, `clip_commands`) and `study` (`study_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
@@ -152,6 +152,18 @@ def convert_tokenizer(
         module("pipelines.convert_tokenizer").convert_tokenizer_file(checkpoint, output, source, config, weights)
     )
     typer.echo(output)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training run (training.output_dir).")],
+    output: Annotated[Path | None, typer.Option(help="Name of the page [default: report.html in the folder].")] = None,
+) -> None:
+    """Make the summary page of a training run, finished or not: one HTML file."""
+    if output is not None:
+        module("pipelines.video_job").check_output_file(output, ".html")
+        output.parent.mkdir(parents=True, exist_ok=True)
+    typer.echo(module("training_scripts.run_page").write_run_page(run, output))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -206,25 +206,26 @@ class ChainedFactorHead(nn.Module):
         return tuple(self.logits(hidden, parts[:number]) for number in range(len(parts)))
 
     def loss_of_logits(self, logits: tuple[Tensor, ...], ids: Tensor) -> Tensor:
-        """The logits of `forward` and its ids `[..., N]` -> nats a token `[..., N]`, summed over factors."""
-        total = torch.zeros(ids.shape, device=ids.device)
-        for factor_logits, part in zip(logits, split_factors(ids, self.factors), strict=True):
-            nats = F.cross_entropy(factor_logits.flatten(0, -2), part.flatten(), reduction="none")
-            total = total + nats.view(ids.shape)
-        return total
+        """The logits of `forward` and its ids `[..., N]` -> nats `[..., N, F]` of each factor; a token's are their sum."""
+        parts = split_factors(ids, self.factors)
+        nats = [
+            F.cross_entropy(factor_logits.flatten(0, -2), part.flatten(), reduction="none")
+            for factor_logits, part in zip(logits, parts, strict=True)
+        ]
+        return torch.stack(nats, dim=-1).view(*ids.shape, len(parts))
 
     def loss(self, hidden: Tensor, ids: Tensor) -> Tensor:
         """The same from hidden `[B, N, D]`, ids `[B, N]`, holding at most `MAX_LOGITS` logits of a factor at once."""
         rows, row_ids = hidden.flatten(0, 1), ids.flatten()
         chunk = max(1, MAX_LOGITS // max(self.factors))
         if len(rows) <= chunk:
-            return self._row_loss(rows, row_ids).view_as(ids)
+            return self._row_loss(rows, row_ids).view(*ids.shape, -1)
         bounds = [*range(0, len(rows), chunk), len(rows)]
         losses = [
             checkpoint(self._row_loss, rows[start:stop], row_ids[start:stop], use_reentrant=False)
             for start, stop in pairwise(bounds)
         ]
-        return torch.cat(losses).view_as(ids)
+        return torch.cat(losses).view(*ids.shape, -1)
 
     def _row_loss(self, rows: Tensor, row_ids: Tensor) -> Tensor:
         return self.loss_of_logits(self(rows, row_ids), row_ids)

@@ -42,11 +42,13 @@ class CamViGOutput(ModelOutput):
     Args:
         loss: scalar, nats a video token (summed over factors, averaged over tokens and batch).
         per_token_loss: `[B, (t-1)*h*w]`, the same before averaging.
+        per_factor_loss: `[B, (t-1)*h*w, F]`, before the sum over factors too, least significant first.
         logits: float32 `[B, (t-1)*h*w, factors[k]]`, one a factor, factor k given the true factors before it.
     """
 
     loss: Tensor | None = None
     per_token_loss: Tensor | None = None
+    per_factor_loss: Tensor | None = None
     logits: tuple[Tensor, ...] | None = None
 
 
@@ -150,10 +152,13 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         hidden = output.last_hidden_state[:, self.prefix_length - 1 :]  # [B, (t-1)*h*w, D]
         if return_logits:
             logits = self.head(hidden, video_ids)
-            per_token_loss = self.head.loss_of_logits(logits, video_ids)
+            per_factor_loss = self.head.loss_of_logits(logits, video_ids)
         else:
-            logits, per_token_loss = None, self.head.loss(hidden, video_ids)
-        return CamViGOutput(loss=per_token_loss.mean(), per_token_loss=per_token_loss, logits=logits)
+            logits, per_factor_loss = None, self.head.loss(hidden, video_ids)
+        per_token_loss = per_factor_loss.sum(-1)
+        return CamViGOutput(
+            loss=per_token_loss.mean(), per_token_loss=per_token_loss, per_factor_loss=per_factor_loss, logits=logits
+        )
 
     def embed_prefix(self, image_ids: Tensor, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor]:
         """Checked ids -> (prefix `[B, P, D]`, context `[B, (t-1)*h*w, D]`).

@@ -47,12 +47,13 @@ def evaluate_rooms(
     paths = [room.path for room in rooms]
     pictures = [to_picture(room.frames[0]) for room in rooms]
     seeds = list(range(seed, seed + clips))
+    generated = generate_with_controls(pipeline, pictures, paths, seeds)
     videos = {
-        "model": generate(pipeline, pictures, paths, seeds),
+        "model": generated["model"],
         "reconstruction": [reconstruct(pipeline, room) for room in rooms],
-        "static": [np.repeat(room.frames[:1], len(room.frames), axis=0) for room in rooms],
-        "wrong_path": generate(pipeline, pictures, paths[1:] + paths[:1], seeds),
-        "no_camera": generate(pipeline, pictures, [None] * clips, seeds),
+        "static": [static_video(room.frames) for room in rooms],
+        "wrong_path": generated["wrong_path"],
+        "no_camera": generated["no_camera"],
     }
     true_flows = [dis_flow(room.frames) for room in rooms]
     errors = {name: flow_errors(generated, true_flows) for name, generated in videos.items()}
@@ -73,6 +74,23 @@ def evaluate_rooms(
     }
 
 
+def generate_with_controls(
+    pipeline: CamViGPipeline,
+    pictures: list[Tensor],
+    paths: list[CameraPath],
+    seeds: list[int],
+    settings: SamplingSettings = DEFAULT_SAMPLING,
+) -> dict[str, list[np.ndarray]]:
+    """As `generate`, three times: `model` with the true paths, `wrong_path` with the next clip's, `no_camera` with none."""
+    asked = {"model": paths, "wrong_path": paths[1:] + paths[:1], "no_camera": [None] * len(paths)}
+    return {name: generate(pipeline, pictures, given, seeds, settings) for name, given in asked.items()}
+
+
+def static_video(frames: np.ndarray) -> np.ndarray:
+    """The first frame, repeated."""
+    return np.repeat(frames[:1], len(frames), axis=0)
+
+
 def generate(
     pipeline: CamViGPipeline,
     pictures: list[Tensor],
@@ -86,9 +104,10 @@ def generate(
         part = slice(start, start + BATCH_SIZE)
         camera_ids = [None if path is None else pipeline.encode_path(path) for path in paths[part]]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
-        image_ids = pipeline.encode_pictures(pictures[part])
+        on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
+        image_ids = pipeline.encode_pictures(on_device)
         ids = pipeline.generate_ids(image_ids, camera_ids, generators, asdict(settings))
-        videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, pictures[part], strict=True)]
+        videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, on_device, strict=True)]
     return videos
 
 

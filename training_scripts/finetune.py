@@ -15,24 +15,20 @@ if __name__ == "__main__" and not __package__:  # started by its path, as accele
 
     __package__ = "camvig.training_scripts"
 
-from functools import partial
 from pathlib import Path
-
-import torch
 
 from .finetune_config import parse_finetune
 from .finetune_start import Parts, load_transformer, make_debug_ids, open_batches, write_pipeline
+from .held_out_clips import held_out_clips
 from .lora import add_lora
+from .run_page import write_run_page
 from .tokenize_clips import Tokenizers
 from .training_loop import Trainer, main_process_first
-from .transformer_validation import validate_transformer, validation_clips
+from .transformer_losses import token_losses
+from .transformer_validation import TransformerValidation
 
 MUON_PATTERN = r"\.layers\.\d+\..*proj\.weight"
 """The matrices of the decoder's layers; embeddings, heads and norms stay with AdamW."""
-
-
-def token_losses(model, batch: dict[str, torch.Tensor], progress: float) -> dict[str, torch.Tensor]:
-    return {"loss": model(**batch, return_logits=False).loss}
 
 
 def main():
@@ -48,13 +44,17 @@ def main():
     batches = open_batches(data, training, tokenizers.fingerprint)
     validate = None
     if data.validation_clips:
-        clips = validation_clips(tokenizers.visual, tokenizers.camera, data.validation_clips)
-        validate = partial(validate_transformer, clips=clips, visual=tokenizers.visual, generated=data.generated_clips)
+        clips = held_out_clips(tokenizers, data.validation_clips, data.validation_folder)
+        validate = TransformerValidation(clips, tokenizers, data.generated_clips)
     trained = add_lora(model, stage.lora) if stage.lora else model
-    trainer = Trainer(trained, MUON_PATTERN, batches, token_losses, validate, training)
+    tokens = model.prefix_length + model.config.num_video_tokens - 1
+    trainer = Trainer(
+        trained, MUON_PATTERN, batches, token_losses, validate, training, data=data, tokens_per_sample=tokens
+    )
     trainer.train()
     if trainer.accelerator.is_main_process:
         write_pipeline(parts, output / "model", output / "pipeline", is_adapter=stage.lora is not None)
+        write_run_page(output)  # again: how to go on now names the pipeline
 
 
 if __name__ == "__main__":

@@ -41,9 +41,11 @@ class TransformerDataArguments:
     attention: str = "sdpa"
     """Attention implementation; "camvig_matmul" is meant for CPUs in bfloat16."""
     validation_clips: int = 64
-    """Clips of rooms of the validation split for the losses; 0 = no validation."""
+    """Held-out clips for the losses; 0 = no validation."""
+    validation_folder: str | None = None
+    """Folder of clips that training never sees, as `camvig data tokenize` takes it; without it, rooms of the validation split."""
     generated_clips: int = 24
-    """How many of them are also generated and scored by flow MSE."""
+    """How many of them, 2 or more, are also generated, with the controls, and scored by flow MSE; 0 = none."""
 
     def __post_init__(self):
         if self.stage not in STAGES:

@@ -112,6 +112,7 @@ def main():
         partial(validate_camera, paths=held_out),
         arguments,
         partial(tend_codebooks, paths=paths, data=data, arguments=arguments),
+        data=data,
     ).train()
 
 

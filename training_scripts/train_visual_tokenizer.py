@@ -79,6 +79,7 @@ def main():
         motion if config.kind == "motion" else plain_losses,
         partial(validate_motion if config.kind == "motion" else validate_plain, batch=held_out),
         arguments,
+        data=data,
     ).train()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .trackers import TRACKERS
+
 SCHEDULES = ("wsd", "cosine", "linear")
 RATE_FLOOR = 0.02
 """Share of the learning rate that is left at the end of a run."""
@@ -63,6 +65,8 @@ class TrainingArguments:
     """Steps that may be skipped because a loss or a gradient is not finite; one more stops the run."""
     init_from: str | None = None
     """Folder of a saved model whose weights the run starts from; without it, from random ones. No optimizer state."""
+    report_to: list[str] | None = None
+    """Trackers that get all numbers too: "trackio", "tensorboard", "wandb"; each has to be installed."""
     num_processes: int | None = None
     """Processes that must take part: `accelerate launch --cpu --num_processes 2`, for one, runs a single one silently."""
 
@@ -75,6 +79,8 @@ class TrainingArguments:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"expected {name} {', '.join(map(repr, known))}, got {getattr(self, name)!r}")
+        if unknown := set(self.report_to or ()) - set(TRACKERS):
+            raise ValueError(f"expected report_to {', '.join(map(repr, TRACKERS))}, got {', '.join(sorted(unknown))}")
         for name in ("batch_size", "gradient_accumulation", "log_every", "validate_every", "save_every", "keep_states"):
             if getattr(self, name) < 1:
                 raise ValueError(f"expected {name} of at least 1, got {getattr(self, name)}")

@@ -9,6 +9,7 @@ kill, to the bit.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,18 +20,25 @@ from typing import Any
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import gather_object, parse_flag_from_env
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
 
 from ..camera_paths.atomic_file import write_then_rename
+from ..pipelines.video_files import write_png
 from .adversary import Adversary
 from .bad_batches import bad_clips, save_bad_batch
 from .curves import plot_curves
 from .metrics_file import METRICS, TIMES, append, drop_after
+from .progress import BAR_FORMAT, Progress
+from .run_folder import SHEETS
+from .run_page import write_run_page
+from .run_record import STARTS, commit, start_record
 from .states import StateFolder, replace_folder
-from .training_arguments import TrainingArguments
+from .trackers import Trackers
+from .training_arguments import TrainingArguments, learning_rate_factor
 from .training_step import Batch, Losses, TrainingStep
 from .weight_average import WeightAverage
 
@@ -67,9 +75,11 @@ class Trainer:
         batch_at: number of a batch -> batch; deterministic.
         compute_losses: (model, batch without names, progress in [0, 1]) -> named scalar losses, "loss" being the one to
             minimise; beside them what an adversary has to see.
-        validate: (model) -> named numbers; None for no validation.
+        validate: (model) -> named numbers, and pictures, which become `sheets/<step>.png`; None for no validation.
         after_step: (model, steps done) -> None, called after each step; deterministic; None for nothing.
         adversary: a second network that trains against the model; see `adversary`.
+        data: the data arguments of the stage, for the record of the run.
+        tokens_per_sample: length of the sequence of a sample, for the rate; None for models without tokens.
     """
 
     def __init__(
@@ -78,10 +88,12 @@ class Trainer:
         muon_pattern: str,
         batch_at: Callable[[int], Batch],
         compute_losses: Callable[[Any, Batch, float], Losses],
-        validate: Callable[[Any], dict[str, float]] | None,
+        validate: Callable[[Any], dict[str, Any]] | None,
         arguments: TrainingArguments,
         after_step: Callable[[Any, int], None] | None = None,
         adversary: Adversary | None = None,
+        data: Any = None,
+        tokens_per_sample: int | None = None,
     ):
         self.arguments, self.validate, self.after_step = arguments, validate, after_step
         self.folder = Path(arguments.output_dir)
@@ -95,6 +107,14 @@ class Trainer:
         self.states = StateFolder(
             self.folder / "states", arguments.keep_states, accelerator.is_main_process, accelerator.wait_for_everyone
         )
+        samples = arguments.batch_size * arguments.gradient_accumulation * accelerator.num_processes
+        self.progress = Progress(samples, tokens_per_sample, arguments.steps, arguments.validate_every)
+        self.record = {
+            "model": self._model_config(),
+            "data": asdict(data) if data else {},
+            "training": asdict(arguments),
+        }
+        self.trackers = Trackers([], self.folder, {}, 0)
         self.step, self.skipped, self.wall_seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
 
     def train(self):
@@ -106,20 +126,27 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
+        self._record_start()
         arguments, seconds = self.arguments, _Clock()
         self.model.train()
         bar = tqdm(
-            total=arguments.steps, initial=self.step, disable=not self.accelerator.is_main_process, mininterval=5
+            total=arguments.steps,
+            initial=self.step,
+            disable=not self.accelerator.is_main_process,
+            mininterval=5,
+            bar_format=BAR_FORMAT,
         )
         while self.step < arguments.steps:
-            losses = self._take_step()
+            with self.progress.of_step():
+                losses = self._take_step()
             bar.update()
             wall, cpu = seconds.lap()
             self.wall_seconds += wall
             self.cpu_seconds += cpu
             if losses and self.step % arguments.log_every == 0:
-                bar.set_postfix(loss=f"{losses['loss']:.4f}")
-                self._log({"split": "train", **losses})
+                bar.set_postfix_str(f"loss {losses['loss']:.4f}, {self.progress.words(self.step)}", refresh=False)
+                rate = arguments.learning_rate * learning_rate_factor(self.step - 1, arguments)
+                self._log({"split": "train", **losses, "learning_rate": rate})
             if self.validate and (self.step % arguments.validate_every == 0 or self.step == arguments.steps):
                 self._validate(self.validate)
             if self.step in (arguments.keep_steps or ()):
@@ -128,6 +155,9 @@ class Trainer:
                 self.states.save(self.step, self._write_state, self._progress())
         bar.close()
         self._save_model("model")
+        self.trackers.close()
+        if self.accelerator.is_main_process:
+            self.accelerator.print(f"the run in one page: {write_run_page(self.folder)}")
         self.accelerator.end_training()
 
     def _take_step(self) -> dict[str, float]:
@@ -160,24 +190,49 @@ class Trainer:
             f"The batch is in {file}; states before it are in {self.states.folder}"
         )
 
-    def _validate(self, validate: Callable[[Any], dict[str, float]]):
+    def _validate(self, validate: Callable[[Any], dict[str, Any]]):
         self.model.eval()
-        with torch.no_grad(), self.accelerator.autocast(), self._averaged():
+        with torch.no_grad(), self.accelerator.autocast(), self._averaged(), self.progress.of_validation():
             results = validate(self.model)
         self.model.train()
+        pictures = {name: value for name, value in results.items() if isinstance(value, Image.Image)}
+        results = {name: value for name, value in results.items() if name not in pictures}
+        self._save_pictures(pictures)
         self._log({"split": "validation", **results})
         if self.accelerator.is_main_process:
             tqdm.write(f"step {self.step}: " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
             plot_curves(self.folder / METRICS, self.folder / "curves.png")
+
+    def _save_pictures(self, pictures: dict[str, Image.Image]):
+        if self.accelerator.is_main_process:
+            for picture in pictures.values():
+                file = self.folder / SHEETS / f"{self.step:08d}.png"
+                file.parent.mkdir(exist_ok=True)
+                write_png(picture, file)
+            self.trackers.log_pictures(pictures, self.step)
 
     def _averaged(self):
         return self.average.applied() if self.average else nullcontext()
 
     def _log(self, row: dict[str, Any], step: int | None = None):
         if self.accelerator.is_main_process:
-            step = self.step if step is None else step
-            append(self.folder / METRICS, {"step": step, **row})
-            append(self.folder / TIMES, {"step": step, "wall": self.wall_seconds, "cpu": self.cpu_seconds})
+            at: int = self.step if step is None else step
+            append(self.folder / METRICS, {"step": at, **row})
+            times: dict[str, float] = {"wall": self.wall_seconds, "cpu": self.cpu_seconds, **self.progress.numbers(at)}
+            append(self.folder / TIMES, {"step": at, **times})
+            self.trackers.log({**row, **times}, at)
+
+    def _model_config(self) -> dict[str, Any]:
+        config = getattr(self.model, "config", None)
+        return json.loads(config.to_json_string()) if config is not None else {}
+
+    def _record_start(self):
+        """One line of `starts.jsonl`, and the same to the trackers; each start is a run of its own there."""
+        if self.accelerator.is_main_process:
+            start = start_record(self.step, self.record, self.accelerator.num_processes)
+            drop_after(self.folder / STARTS, sys.maxsize)  # a line that is cut
+            append(self.folder / STARTS, start)
+            self.trackers = Trackers(self.arguments.report_to or [], self.folder, start, self.step)
 
     def _save_model(self, name: str):
         if self.accelerator.is_main_process:
@@ -186,7 +241,9 @@ class Trainer:
                 self.model.save_pretrained(temporary)
             replace_folder(temporary, self.folder / name)
             with write_then_rename(self.folder / "training.json") as file:
-                file.write_text(json.dumps({**asdict(self.arguments), **self._progress()}, indent=2) + "\n")
+                file.write_text(
+                    json.dumps({**asdict(self.arguments), **self._progress(), "commit": commit()}, indent=2) + "\n"
+                )
 
     def _progress(self) -> dict[str, Any]:
         return {

@@ -73,6 +73,9 @@ def test_the_loss_is_the_cross_entropy_of_video_tokens_alone(build_transformer, 
         expected -= logits.log_softmax(-1).gather(-1, part[..., None])[..., 0]
     torch.testing.assert_close(output.per_token_loss, expected)
     torch.testing.assert_close(output.loss, expected.mean())
+    assert output.per_factor_loss.shape == (3, 8, 2)
+    first = torch.nn.functional.cross_entropy(output.logits[0].flatten(0, 1), ids["video_ids"].flatten() % 8)
+    torch.testing.assert_close(output.per_factor_loss[..., 0].mean(), first)
 
 
 def test_the_loss_in_chunks_is_the_same_and_has_the_same_gradient(build_transformer, draw_ids, monkeypatch):
@@ -95,7 +98,7 @@ def test_probabilities_over_the_joint_vocabulary_sum_to_one(build_transformer, f
     model = build_transformer(visual_factors=factors)
     every_id = torch.arange(64)
     assert torch.equal(join_factors(split_factors(every_id, factors), factors), every_id)
-    nats = model.head.loss(torch.randn(1, 1, 32).expand(1, 64, 32), every_id[None])
+    nats = model.head.loss(torch.randn(1, 1, 32).expand(1, 64, 32), every_id[None]).sum(-1)
     torch.testing.assert_close((-nats).exp().sum(), torch.tensor(1.0))
 
 

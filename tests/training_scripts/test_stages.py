@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from accelerate.state import AcceleratorState
 from PIL import Image
@@ -74,11 +75,29 @@ def test_stage_leaves_curves_and_a_model(trained, stage):
     assert (trained / stage / "model" / "model.safetensors").exists()
     recorded = json.loads((trained / stage / "training.json").read_text())
     assert recorded["step"] == recorded["steps"] and recorded["cpu_seconds"] > 0
+    start = json.loads((trained / stage / "starts.jsonl").read_text())
+    assert (
+        start["config"]["training"]["steps"] == recorded["steps"]
+        and start["config"]["data"]
+        and start["config"]["model"]
+    )
+    assert "Finished" in (trained / stage / "report.html").read_text()
 
 
 def test_transformer_is_validated_with_its_controls(trained):
     last = metrics(trained / "transformer")[-1]
-    assert {"loss", "loss_wrong_path", "loss_no_camera", "flow_mse_ratio"} <= set(last)
+    controls = {f"flow_mse_{name}" for name in ("static", "reconstruction", "wrong_path", "no_camera", "ratio")}
+    assert {"loss", "loss_wrong_path", "loss_no_camera", "flow_mse", *controls} <= set(last)
+    assert np.asarray(Image.open(trained / "transformer" / "sheets" / f"{last['step']:08d}.png")).std() > 5
+
+
+def test_training_and_held_out_losses_are_told_by_frame_and_factor(trained):
+    parts = {f"loss_frame_{frame}" for frame in (1, 2, 3, 4)} | {"loss_factor_0", "loss_factor_1"}
+    for split in ("train", "validation"):
+        last = [line for line in metrics(trained / "transformer") if line["split"] == split][-1]
+        assert parts <= set(last)
+        assert last["loss_factor_0"] + last["loss_factor_1"] == pytest.approx(last["loss"], rel=1e-5)
+        assert sum(last[f"loss_frame_{frame}"] for frame in (1, 2, 3, 4)) / 4 == pytest.approx(last["loss"], rel=1e-5)
 
 
 def test_the_parts_make_a_pipeline(trained):

@@ -50,7 +50,7 @@ def test_numbers_in_metrics_are_exact(tiny_stage, tmp_path):
     assert len({f"{loss:.5g}" for loss in seen} & {repr(loss) for loss in seen}) == 0  # nothing rounded
     validations = [row for row in metrics(tmp_path) if row["split"] == "validation"]
     assert [(row["step"], row["answer"]) for row in validations] == [(4, 1 / 3), (8, 1 / 3), (12, 1 / 3)]
-    assert {"step", "wall", "cpu"} == set(json.loads((tmp_path / "times.jsonl").read_text().splitlines()[0]))
+    assert {"step", "wall", "cpu"} <= set(json.loads((tmp_path / "times.jsonl").read_text().splitlines()[0]))
 
 
 def test_the_average_is_what_is_saved_and_the_weights_stay_in_the_states(tiny_stage, tmp_path):

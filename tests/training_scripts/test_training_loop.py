@@ -5,9 +5,11 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
 from camvig.training_scripts.optimizers import Muon
+from camvig.training_scripts.run_folder import read_run
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
 from camvig.training_scripts.training_arguments import TrainingArguments, learning_rate_factor
 from camvig.training_scripts.training_loop import Trainer
@@ -66,6 +68,25 @@ def test_killed_run_resumes_exactly(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["split"] == "validation"] == [3, 6]
     assert (tmp_path / "killed/curves.png").stat().st_size > 1000
+    run = read_run(tmp_path / "killed")
+    assert run.is_finished and [start["step"] for start in run.starts] == [0, 4]
+    assert "Started 2 times; went on from step 4." in (tmp_path / "killed/report.html").read_text()
+
+
+def test_rates_and_pictures_are_kept_beside_the_metrics(tmp_path):
+    trainer = make_trainer(arguments_for(tmp_path, log_every=2))
+    trainer.validate = lambda model: {"answer": 42.0, "sheet": Image.new("RGB", (8, 4), "teal")}
+    trainer.train()
+    run = read_run(tmp_path)
+    assert [(step, file.name) for step, file in run.sheets] == [(3, "00000003.png"), (6, "00000006.png")]
+    assert run.points("validation", "answer") == [(3, 42.0), (6, 42.0)] and run.names("validation") == ["answer"]
+    rates = [(row["step"], row["samples_per_second"] > 0) for row in run.times]
+    assert rates == [(step, True) for step in (2, 3, 4, 6, 6)] and run.times[-1]["seconds_left"] == 0
+    arguments = trainer.arguments
+    rate = [arguments.learning_rate * learning_rate_factor(step - 1, arguments) for step in (2, 4, 6)]
+    assert [value for _, value in run.points("train", "learning_rate")] == rate
+    metrics = (tmp_path / "metrics.jsonl").read_text()
+    assert "second" not in metrics and "wall" not in metrics  # nothing that the clock decides
 
 
 def test_init_from_starts_from_the_weights_of_another_run(tmp_path):

@@ -1,0 +1,89 @@
+"""Clips that training never sees, as frames and as ids: rooms of the validation split, or a folder of the user's own clips.
+
+What always holds: every clip has a camera path, all are of the visual tokenizer's size, and their ids are made by the
+code that makes the training ids (`tokenize_clips.encode_clips`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..camera_paths.camera_path import CameraPath
+from ..dataset_builders.clip_length import FPS
+from ..dataset_builders.clip_variants import relative_path
+from ..dataset_builders.rooms.room_clips import room_clips
+from .tokenize_clips import BATCH_CLIPS, Tokenizers, encode_clips, parts_of
+
+_IDS = ("image_ids", "video_ids", "camera_ids")
+
+
+@dataclass(frozen=True)
+class HeldOutClips:
+    """Clips in one order."""
+
+    frames: list[np.ndarray]  # [T, S, S, 3] uint8 each
+    paths: list[CameraPath]
+    moves: list[str]
+    ids: dict[str, Tensor]  # image_ids [B, h*w], video_ids [B, (t-1)*h*w], camera_ids [B, L*n]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def held_out_clips(tokenizers: Tokenizers, count: int, folder: str | Path | None = None) -> HeldOutClips:
+    """At most `count` clips, the same each time: of `folder` (as `camvig data tokenize` reads it), or rooms without one.
+
+    Raises:
+        ValueError: fewer than two clips with a path, so that none could take another's.
+    """
+    size = tokenizers.visual.config.image_size
+    clips = _folder_clips(Path(folder), count) if folder else _rooms(count, size)
+    if len(clips) < 2:
+        raise ValueError(
+            f"expected at least 2 held-out clips with a camera path, so that one can take another's, got {len(clips)}"
+            + (f" in {folder}" if folder else "")
+        )
+    return HeldOutClips(
+        frames=[_resized(clip["frames"], size) for clip in clips],
+        paths=[CameraPath(*relative_path(clip), fps=FPS, unit="scene_depth") for clip in clips],
+        moves=[clip["move"] for clip in clips],
+        ids=_encode(clips, tokenizers),
+    )
+
+
+def _rooms(count: int, size: int) -> list[dict]:
+    return [{**vars(clip), "has_path": True} for clip in room_clips("validation", count, size=size)]
+
+
+def _folder_clips(folder: Path, count: int) -> list[dict]:
+    """The first clips of each part, about as many of one as of another."""
+    parts = parts_of(folder)
+    share = math.ceil(count / len(parts))
+    chosen = (clip for part in parts for clip in islice((c for c in part.clips() if c["has_path"]), share))
+    return list(islice(chosen, count))
+
+
+def _resized(frames: np.ndarray, size: int) -> np.ndarray:
+    """`[T, H, W, 3]` uint8 -> `[T, size, size, 3]`, squashed to the model's square."""
+    if frames.shape[1:3] == (size, size):
+        return np.asarray(frames)
+    interpolation = cv2.INTER_AREA if min(frames.shape[1:3]) >= size else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(frame, (size, size), interpolation=interpolation) for frame in frames])
+
+
+@torch.no_grad()
+def _encode(clips: list[dict], tokenizers: Tokenizers) -> dict[str, Tensor]:
+    rows = [
+        row
+        for start in range(0, len(clips), BATCH_CLIPS)
+        for row in encode_clips(clips[start : start + BATCH_CLIPS], tokenizers)
+    ]
+    return {name: torch.tensor([row[name] for row in rows]) for name in _IDS}
