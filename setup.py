@@ -37,6 +37,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
+        "camvig.metrics": ["perceptual_weights/*"],
         "camvig.training_scripts": ["configs/*.yaml"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
@@ -63,6 +64,7 @@ setup(
     extras_require={
         "formats": ["pycolmap>=4.2"],
         "splats": ["gsplat>=1.5"],
+        "lpips": ["lpips>=0.1.4", "torchvision"],
         "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },
