@@ -18,6 +18,7 @@ from camvig.modeling_camvig.open_weights import open_weights_config, original_na
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.pipelines.convert_tokenizer import read_config
 from camvig.pipelines.pipeline_camvig import CamViGPipeline
+from camvig.training_scripts.assemble_checkpoint import assemble
 from camvig.training_scripts.optimizers import build_optimizers
 from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
@@ -201,6 +202,20 @@ def test_the_pipeline_and_the_caches_take_it(convert, source, tmp_path, build_ti
     poses, intrinsics = np.tile(np.eye(4, dtype=np.float32), (17, 1, 1)), np.full((17, 4), 0.5, np.float32)
     clip = {"frames": frames, "depth": None, "has_path": False, "camera_to_world": poses, "intrinsics": intrinsics}
     (row,) = encode_clips([clip], tokenizers)
-    rounded = CamViGPipeline(tokenizers.visual, tiny.camera_tokenizer, transformer)
-    in_use = rounded.encode_pictures([rounded.prepare_picture(picture)])
+    in_use = loaded.encode_pictures([loaded.prepare_picture(picture)])
     assert row["image_ids"] == in_use[0].tolist() and len(row["video_ids"]) == 4 * 16
+
+
+@pytest.mark.parametrize("source", SMALL)
+def test_caches_and_assembled_checkpoints_keep_its_precision(convert, source, tmp_path, build_tiny_pipeline):
+    assert convert(source) == 0
+    tiny = build_tiny_pipeline()
+    settings = tiny.transformer.config.to_dict() | {"visual_levels": tokenizer_of(source).config.code_levels}
+    CamViGForConditionalGeneration(CamViGConfig.from_dict(settings)).save_pretrained(tmp_path / "transformer")
+    tiny.camera_tokenizer.save_pretrained(tmp_path / "camera")
+    assemble(tmp_path / "out", tmp_path / "camera", tmp_path / "transformer", tmp_path / "checkpoint")
+    converted = CamViGVisualTokenizer.from_pretrained(tmp_path / "out", dtype=torch.float32)
+    assembled = CamViGPipeline.from_pretrained(tmp_path / "checkpoint").visual_tokenizer
+    cached = Tokenizers.load(tmp_path / "out", tmp_path / "camera").visual
+    for name, weight in converted.named_parameters():
+        assert torch.equal(assembled.get_parameter(name), weight) and torch.equal(cached.get_parameter(name), weight)

@@ -244,3 +244,40 @@ def test_tensors_that_do_not_fit_are_refused():
         autoencoder.encode_latent(torch.zeros(1, 3, 5, 16, 20))
     with pytest.raises(ValueError, match="expected codes"):
         autoencoder.decode_codes(torch.zeros(1, 2, 2, 2, 6))
+
+
+@pytest.mark.parametrize(
+    "shape, message",
+    [
+        ((1, 3, 16, 16, 16), r"1 \+ a multiple of 4 frames, got 16; the nearest lengths are 13 and 17$"),
+        ((1, 3, 2, 16, 16), r"1 \+ a multiple of 4 frames, got 2; the nearest lengths are 1 and 5$"),
+        ((1, 3, 0, 16, 16), r"1 \+ a multiple of 4 frames, got 0; the nearest length is 1$"),
+        ((1, 3, 5, 17, 17), r"expected video \[B, 3, T, 16, 16\], got \[1, 3, 5, 17, 17\]$"),
+        ((1, 3, 5, 16, 24), r"expected video \[B, 3, T, 16, 16\], got \[1, 3, 5, 16, 24\]$"),
+        ((3, 5, 16, 16), r"expected video \[B, 3, T, 16, 16\], got \[3, 5, 16, 16\]$"),
+    ],
+)
+def test_clips_of_other_lengths_and_sizes_are_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        CamViGVisualTokenizer(thin_config(image_size=16)).encode(torch.zeros(shape))
+
+
+def test_every_length_is_allowed_where_time_is_not_shortened_but_none_at_all():
+    tokenizer = CamViGVisualTokenizer(thin_config(image_size=16, temporal_downsample=1))
+    assert tokenizer.encode(torch.zeros(1, 3, 2, 16, 16)).shape == (1, 2, 2, 2)
+    with pytest.raises(ValueError, match=r"got 0; the nearest length is 1$"):
+        tokenizer.encode(torch.zeros(1, 3, 0, 16, 16))
+
+
+@pytest.mark.parametrize(
+    "ids, message",
+    [
+        (torch.full((1, 2, 2, 2), 2**18), r"expected ids in 0\.\.262143, got 262144\.\.262144$"),
+        (torch.full((1, 2, 2, 2), -1), r"expected ids in 0\.\.262143, got -1\.\.-1$"),
+        (torch.zeros(1, 2, 2, 3, dtype=torch.long), r"expected ids \[B, t, 2, 2\], got \[1, 2, 2, 3\]$"),
+        (torch.zeros(1, 2, 2, 2), r"expected ids of int64, got torch.float32$"),
+    ],
+)
+def test_ids_that_do_not_fit_are_refused(ids, message):
+    with pytest.raises(ValueError, match=message):
+        CamViGVisualTokenizer(thin_config(image_size=16)).decode(ids)
