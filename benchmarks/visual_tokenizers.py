@@ -5,9 +5,9 @@
 
 Without --tokenizer the embedded checkpoint's is measured. Always on rooms of the test split; besides on captures (photos in their
 order, as a video), on folders of clips rendered from captures (`camvig data render-clips`), and on folders of videos.
-docs/visual_tokenizers.md says what each figure is. Only `first_frame_*` is of frame 0. Controls: the first frame repeated, and
-H.264 within the bits of the ids; where a motion tokenizer is given the picture, H.264 is given its first frame too. A table
-goes to standard error; --sheets writes a contact sheet of each set, to look at before the numbers are believed.
+docs/visual_tokenizers_benchmark.md says what each figure is. Only `first_frame_*` is of frame 0. Controls: the first frame
+repeated, and H.264 within the bits of the ids; where a motion tokenizer is given the picture, H.264 is given its first frame
+too. A table goes to standard error; --sheets writes a contact sheet of each set, to look at before numbers are believed.
 """
 
 from __future__ import annotations
