@@ -71,9 +71,8 @@ def main():
     held_out = validation_batch("validation", data.validation_clips, config.image_size)
     motion = partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight)
 
-    def batch_at(step: int, process: int, processes: int):
-        seed = (arguments.seed, step * processes + process)
-        return training_batch(cache, arguments.batch_size, seed, data.extra_pictures)
+    def batch_at(number: int):
+        return training_batch(cache, arguments.batch_size, (arguments.seed, number), data.extra_pictures)
 
     Trainer(
         CamViGVisualTokenizer(config),
