@@ -12,6 +12,7 @@ weights `inflation.inflated` turns into those of a video tokenizer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +109,16 @@ class PlainAutoencoder(nn.Module):
             kernel_frames,
         )
         return CausalEncoder(*shape), CausalDecoder(*shape)
+
+    @property
+    def last_projection(self) -> CausalConv3d:
+        """The encoder's last layer, features -> latent. Of our own architecture alone."""
+        return cast(CausalConv3d, cast(nn.Sequential, self.encoder)[-1])
+
+    @property
+    def first_projection(self) -> CausalConv3d:
+        """The decoder's first layer, codes -> features. Of our own architecture alone."""
+        return cast(CausalConv3d, cast(nn.Sequential, self.decoder)[0])
 
     @property
     def dtype(self) -> torch.dtype:

@@ -42,6 +42,10 @@ ENTROPY_GROUP = 9
 """Digits whose codes are counted together in `batch_entropy`: the 2^18 codes of a whole id would be too many to sum over."""
 
 
+FSQ_RANGE = 4.0
+"""Latents between which all 8 levels lie, and rounding reaches the first and the last: sigmoid(4) = 0.982."""
+
+
 class LookupFreeQuantizer(CodeBook):
     """Signs. The auxiliary loss wants each sign certain, all codes used (entropies), and latents near +-1."""
 
@@ -98,8 +102,8 @@ class FiniteScalarQuantizer(CodeBook):
         return code, self.latent_penalty * latent.square().mean()
 
     def losses(self, latent: Tensor) -> dict[str, Tensor]:
-        """commitment: the mean square of latents `[..., D]`, a scalar, small where sigmoids have a slope. FSQ needs no entropy."""
-        return {"commitment": latent.float().square().mean()}
+        """commitment: how far latents `[..., D]` lie beyond +-4, squared, a scalar: there the sigmoid has hardly a slope."""
+        return {"commitment": torch.relu(latent.float().abs() - FSQ_RANGE).square().mean()}
 
 
 def _joint_entropy(probability: Tensor) -> Tensor:

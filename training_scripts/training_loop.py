@@ -62,6 +62,7 @@ class Trainer:
         validate: (model) -> named numbers; None for no validation.
         after_step: (model, steps done) -> None, called after each step; deterministic; None for nothing.
         adversary: a second network that trains against the model; see `adversary`.
+        initialize: (model, folder) -> None, what `arguments.init_from` does.
     """
 
     def __init__(
@@ -74,13 +75,14 @@ class Trainer:
         arguments: TrainingArguments,
         after_step: Callable[[Any, int], None] | None = None,
         adversary: Adversary | None = None,
+        initialize: Callable[[Any, Path], None] = load_weights,
     ):
         self.arguments, self.validate, self.after_step = arguments, validate, after_step
         self.folder = Path(arguments.output_dir)
         self.accelerator = accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
         _check_processes(arguments.num_processes, accelerator.num_processes)
         if arguments.init_from:
-            load_weights(model, Path(arguments.init_from))
+            initialize(model, Path(arguments.init_from))
         self.optimize = TrainingStep(accelerator, model, muon_pattern, batch_at, compute_losses, arguments, adversary)
         self.model = accelerator.unwrap_model(self.optimize.model)
         self.average = WeightAverage(self.model, arguments.ema_decay) if arguments.ema_decay else None

@@ -142,3 +142,10 @@ def test_digits_that_repeat_each_other_count_once_in_the_batch_entropy():
     sign = torch.where(torch.arange(64) % 2 == 0, 8.0, -8.0)[:, None]
     repeated = build("lfq").losses(sign.expand(-1, 18))["batch_entropy"]
     torch.testing.assert_close(repeated, torch.tensor(2.0).log() / 9, atol=1e-4, rtol=0)
+
+
+def test_finite_scalar_commitment_begins_where_all_levels_are_reached():
+    quantizer = build("fsq")
+    edge = torch.tensor([[-4.0, 4.0] * 3])
+    assert quantizer.losses(edge)["commitment"] == 0 and quantizer.losses(edge + 1)["commitment"] > 0
+    assert quantizer.codes_to_ids(quantizer(edge)[0]) == quantizer.codes_to_ids(edge.sign())

@@ -148,7 +148,7 @@ def test_training_lowers_the_reconstruction_loss(quantizer):
         ids, loss = output["ids"], (output["reconstruction"] - video).square().mean()
         entropies = output["sample_entropy"] - output["batch_entropy"] if quantizer == "lfq" else 0
         optimizer.zero_grad()
-        (loss + 0.1 * entropies + (0.05 if quantizer == "lfq" else 0.002) * output["commitment"]).backward()
+        (loss + 0.1 * entropies + 0.05 * output["commitment"]).backward()
         optimizer.step()
         losses.append(loss.item())
     assert ids.shape == (4, 2, 2, 2) and len(ids.unique()) > 4
