@@ -16,8 +16,12 @@ METRICS, TIMES = "metrics.jsonl", "times.jsonl"
 
 
 def append(file: Path, row: dict[str, Any]):
-    with open(file, "a", encoding="utf-8") as lines:
-        lines.write(json.dumps(row) + "\n")
+    """Adds a line. Raises OSError, with what to do, where it cannot be written, as on a full disk."""
+    try:
+        with open(file, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise OSError(f"expected to write a line to {file}, got: {error}: make room and start again") from error
 
 
 def drop_after(file: Path, step: int):

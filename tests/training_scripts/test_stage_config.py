@@ -12,7 +12,7 @@ from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokeni
 from camvig.training_scripts import stage_config
 from camvig.training_scripts.stage_config import load_stage, parse_stage
 from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
-from camvig.training_scripts.training_loop import TrainingArguments
+from camvig.training_scripts.training_arguments import TrainingArguments
 
 CONFIGS = Path(stage_config.__file__).with_name("configs")
 STAGES = {
@@ -109,9 +109,14 @@ def test_rates_are_numbers_however_they_are_written(write, text, number):
     "changes, message",
     [
         ({"optimizer": {"kind": "sgd"}}, "expected the sections model, data and training .* optimizer"),
-        ({"model": {"image_sise": 64}}, "CamViGVisualTokenizerConfig under model, got image_sise"),
-        ({"data": {"cashe_dir": "x"}}, "cashe_dir"),
-        ({"training": {"epochs": 3}}, "epochs"),
+        (
+            {"model": {"image_sise": 64}},
+            r"CamViGVisualTokenizerConfig under model, got image_sise \(did you mean image_size",
+        ),
+        ({"data": {"cashe_dir": "x"}}, r"cashe_dir \(did you mean cache_dir\?\)"),
+        ({"training": {"epochs": 3}}, "under training, got epochs$"),
+        ({"training": {"save_evry": 3}}, r"save_evry \(did you mean save_every\?\)"),
+        ({"training": {"schedule": "sine"}}, "training: expected schedule 'wsd', 'cosine', 'linear', got 'sine'"),
         ({"model": {"kind": "still"}}, "'plain' or 'motion', got 'still'"),
         ({"model": {"image_size": "large"}}, "image_size"),
         ({"model": {"num_frames": 16}}, r"1 \+ a multiple of 4, got 16"),
@@ -184,6 +189,20 @@ def test_a_wrong_command_line_ends_with_one_line(monkeypatch, capsys, write, cha
         run_parse_stage(monkeypatch, "--config", write(), "--set", change)
     assert exit_info.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--output_dir", "--output-dir"])
+def test_the_output_folder_is_an_option_of_every_script(monkeypatch, write, option):
+    _, _, training = run_parse_stage(monkeypatch, "--config", write(), option, "elsewhere")
+    assert training.output_dir == "elsewhere"
+
+
+def test_keys_of_a_configuration_inside_are_checked_too():
+    file = CONFIGS / "transformer_debug.yaml"
+    with pytest.raises(
+        ValueError, match=r"Qwen3Config under model.text_config, got hidden_sise \(did you mean hidden_size"
+    ):
+        load_stage(file, ["model.text_config={model_type: qwen3, hidden_sise: 32}"], *stage_of(file))
 
 
 def test_a_missing_file_ends_with_one_line(monkeypatch, capsys, tmp_path):
