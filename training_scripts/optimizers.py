@@ -11,13 +11,15 @@ import re
 import torch
 from torch import nn
 
+from .training_arguments import TrainingArguments
+
 
 class Muon(torch.optim.Muon):
     """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters."""
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, weight_decay: float = 0.0):
         self._sources = parameters
-        matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]
+        matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]  # views
         super().__init__(matrices, lr=learning_rate, weight_decay=weight_decay, momentum=0.95)
 
     def step(self, closure=None):
@@ -27,15 +29,22 @@ class Muon(torch.optim.Muon):
         return super().step(closure)
 
 
-def build_optimizers(
-    model: nn.Module, muon_pattern: str, learning_rate: float, muon_learning_rate: float, weight_decay: float
-) -> list[torch.optim.Optimizer]:
-    """[AdamW, Muon]: weights of two or more dimensions whose name matches `muon_pattern` go to Muon."""
-    is_matrix = {
-        name: parameter.ndim >= 2 and re.search(muon_pattern, name) is not None
-        for name, parameter in model.named_parameters()
-    }
-    matrices = [parameter for name, parameter in model.named_parameters() if is_matrix[name]]
-    others = [parameter for name, parameter in model.named_parameters() if not is_matrix[name]]
-    adamw = torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
-    return [adamw, Muon(matrices, muon_learning_rate, weight_decay)] if matrices else [adamw]
+def build_optimizers(model: nn.Module, muon_pattern: str, arguments: TrainingArguments) -> list[torch.optim.Optimizer]:
+    """[AdamW, Muon] over what requires gradients: weights of two or more dimensions whose name matches go to Muon.
+
+    With `optimizer` "adamw" there is one AdamW for all, as FSDP needs it. The matching weights alone decay.
+    """
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    matrices = [weight for name, weight in trained.items() if weight.ndim >= 2 and re.search(muon_pattern, name)]
+    of_matrices = set(map(id, matrices))
+    others = [weight for weight in trained.values() if id(weight) not in of_matrices]
+    groups = [{"params": others, "weight_decay": 0.0}]
+    if arguments.optimizer == "adamw":
+        groups.append({"params": matrices, "weight_decay": arguments.weight_decay})
+    groups = [group for group in groups if group["params"]]
+    optimizers: list[torch.optim.Optimizer] = []
+    if groups:
+        optimizers.append(torch.optim.AdamW(groups, lr=arguments.learning_rate, betas=(0.9, 0.98)))
+    if matrices and arguments.optimizer == "muon":
+        optimizers.append(Muon(matrices, arguments.muon_learning_rate, arguments.weight_decay))
+    return optimizers

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -17,7 +19,7 @@ from accelerate.utils import set_seed
 from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
-from .training_loop import TrainingArguments
+from .training_arguments import TrainingArguments
 
 Configuration = TypeVar("Configuration", bound=PreTrainedConfig)
 DataArguments = TypeVar("DataArguments")
@@ -31,12 +33,13 @@ def parse_stage(
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the stage")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one value")
+    parser.add_argument("--output_dir", "--output-dir", metavar="FOLDER", help="instead of training.output_dir")
     parser.add_argument("--num-threads", type=int, default=None, help="processor threads; all by default")
     options = parser.parse_args()
     if options.num_threads:
         torch.set_num_threads(options.num_threads)
     try:
-        stage = load_stage(options.config, options.set, config_class, data_class)
+        stage = load_stage(options.config, options.set, config_class, data_class, options.output_dir)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     set_seed(stage[2].seed)
@@ -44,7 +47,11 @@ def parse_stage(
 
 
 def load_stage(
-    file: Path, changes: list[str], config_class: type[Configuration], data_class: type[DataArguments]
+    file: Path,
+    changes: list[str],
+    config_class: type[Configuration],
+    data_class: type[DataArguments],
+    output_dir: str | None = None,
 ) -> tuple[Configuration, DataArguments, TrainingArguments]:
     """The three sections of a YAML file, checked. Raises ValueError on unknown sections, keys and values."""
     try:
@@ -58,9 +65,9 @@ def load_stage(
             raise ValueError(f"expected keys and values under {name} in {file}, got {values!r}")
     for change in changes:
         _change(sections, change)
-    known = {field.name for field in dataclasses.fields(config_class)}
-    if unknown := set(sections["model"]) - known:
-        raise ValueError(f"expected fields of {config_class.__name__} under model, got {', '.join(sorted(unknown))}")
+    if output_dir is not None:
+        sections["training"]["output_dir"] = output_dir
+    _check_model(config_class, sections["model"])
     data = _fill(data_class, "data", sections["data"])
     training = _fill(TrainingArguments, "training", sections["training"])
     try:
@@ -69,21 +76,51 @@ def load_stage(
         raise ValueError(f"model: {error.__cause__ or error}") from None
 
 
+def _check_model(config_class: type[PreTrainedConfig], values: dict[str, Any]):
+    """Refuses keys that the configuration, or a configuration inside it, does not have."""
+    known = {field.name for field in dataclasses.fields(config_class)}
+    _check_keys(values, known, config_class.__name__, "model")
+    for name, inner in values.items():
+        if isinstance(inner, dict):
+            _check_inner(config_class, name, inner)
+
+
+def _check_inner(config_class: type[PreTrainedConfig], name: str, values: dict[str, Any]):
+    settings: dict[str, Any] = {name: {key: values[key] for key in ("model_type",) if key in values}}
+    inner_class = type(getattr(config_class(**settings), name))
+    known = {"model_type", *(field.name for field in dataclasses.fields(inner_class))}
+    _check_keys(values, known, inner_class.__name__, f"model.{name}")
+
+
+def _check_keys(values: Iterable[str], known: Iterable[str], owner: str, section: str):
+    """Refuses unknown keys, each with the known one that it is nearest to."""
+    known = sorted(known)
+    unknown = [f"{key}{_nearest(key, known)}" for key in sorted(map(str, values)) if key not in known]
+    if unknown:
+        raise ValueError(f"expected fields of {owner} under {section}, got {', '.join(unknown)}")
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
 def _fill(arguments_class: type[Arguments], section: str, values: dict[str, Any]) -> Arguments:
     """A section -> its dataclass: nothing unknown, nothing missing, everything of its type (whole numbers pass as float)."""
     types = get_type_hints(arguments_class)
-    if unknown := set(values) - set(types):
-        raise ValueError(
-            f"expected fields of {arguments_class.__name__} under {section}, got {', '.join(sorted(unknown))}"
-        )
+    _check_keys(values, types, arguments_class.__name__, section)
     values = {name: _number(value) if types[name] is float else value for name, value in values.items()}
+    for name, value in values.items():  # a section inside the section
+        inner = next(filter(dataclasses.is_dataclass, (types[name], *get_args(types[name]))), None)
+        if isinstance(value, dict) and isinstance(inner, type):
+            values[name] = _fill(inner, f"{section}.{name}", value)
     for name, value in values.items():
         if not _fits(value, types[name]):
             kind = getattr(types[name], "__name__", types[name])
             raise ValueError(f"expected {section}.{name} of type {kind}, got {value!r}")
     try:
         return arguments_class(**values)
-    except TypeError as error:  # names the missing fields
+    except (TypeError, ValueError) as error:  # names the missing fields, or the wrong value
         raise ValueError(f"{section}: {error}") from None
 
 
@@ -108,7 +145,13 @@ def _change(sections: dict, change: str):
     section, dot, key = place.partition(".")
     if not equals or not dot or section not in sections:
         raise ValueError(f"expected --set SECTION.KEY=VALUE with section model, data or training, got {change!r}")
-    sections[section][key] = yaml.safe_load(value)
+    *inner, key = key.split(".")
+    values = sections[section]
+    for name in inner:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"expected --set {place} inside a section, got {name} with the value {values!r}")
+    values[key] = yaml.safe_load(value)
 
 
 def _names(sections) -> str:

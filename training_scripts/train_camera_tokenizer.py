@@ -100,8 +100,8 @@ def main():
     config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
     paths, held_out = path_tensors(data.paths, arguments.seed), path_tensors(data.validation_paths, arguments.seed + 1)
 
-    def batch_at(step: int, process: int, processes: int):
-        poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, step * processes + process))
+    def batch_at(number: int):
+        poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, number))
         return {"camera_to_world": poses, "intrinsics": intrinsics}
 
     Trainer(

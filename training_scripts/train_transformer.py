@@ -77,10 +77,9 @@ def main():
         model.set_camera_features(camera.code_vectors())
     clips = validation_clips(visual, camera, data.validation_clips)
 
-    def batch_at(step: int, process: int, processes: int):
-        index = step * processes + process
-        rng = np.random.default_rng((arguments.seed, 1, index))
-        rows = rows_at(index, len(cache), arguments.batch_size, arguments.seed)
+    def batch_at(number: int):
+        rng = np.random.default_rng((arguments.seed, 1, number))
+        rows = rows_at(number, len(cache), arguments.batch_size, arguments.seed)
         return token_batch(cache, rows, data.missing_camera_share, rng)
 
     validate = partial(validate_transformer, clips=clips, visual=visual, generated=data.generated_clips)

@@ -22,8 +22,9 @@ from camvig.training_scripts.assemble_checkpoint import assemble
 from camvig.training_scripts.optimizers import build_optimizers
 from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
+from camvig.training_scripts.training_arguments import TrainingArguments
 from camvig.training_scripts.training_loop import load_weights
-from camvig.training_scripts.visual_losses import plain_losses
+from camvig.training_scripts.visual_losses import PlainLosses, PlainLossWeights
 from camvig.training_scripts.visual_validation import validate_plain
 
 SMALL = {
@@ -169,8 +170,10 @@ def test_training_goes_on_from_it(convert, files, source, tmp_path):
     assert convert(source) == 0
     model = CamViGVisualTokenizer(read_config(files / f"{source}.yaml", source))
     load_weights(model, tmp_path / "out")
-    optimizers = build_optimizers(model, MUON_PATTERN, 1e-4, 1e-4, 0.0)
+    arguments = TrainingArguments("run", steps=4, batch_size=2, learning_rate=1e-4, muon_learning_rate=1e-4)
+    optimizers = build_optimizers(model, MUON_PATTERN, arguments)
     batch = {"video": torch.rand(2, 3, 5, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1}
+    plain_losses = PlainLosses(PlainLossWeights())
     before = validate_plain(model.eval(), batch)["psnr"]
     for _ in range(4):
         losses = plain_losses(model.train(), batch, 0.0)

@@ -12,7 +12,9 @@ from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokeni
 from camvig.training_scripts import stage_config
 from camvig.training_scripts.stage_config import load_stage, parse_stage
 from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
-from camvig.training_scripts.training_loop import TrainingArguments
+from camvig.training_scripts.training_arguments import TrainingArguments
+from camvig.training_scripts.visual_discriminator import DiscriminatorArguments
+from camvig.training_scripts.visual_losses import PlainLossWeights
 
 CONFIGS = Path(stage_config.__file__).with_name("configs")
 STAGES = {
@@ -98,6 +100,30 @@ def test_single_values_are_set(write):
     assert training.learning_rate == 0.5
 
 
+def test_sections_inside_sections_become_their_classes(write):
+    file = write(data={"losses": {"perceptual": 1}, "discriminator": {"channels": 16}})
+    _, data, _ = load(file, "data.losses.perceptual_network=lpips-vgg", "data.discriminator.start=0.5")
+    assert data.losses == PlainLossWeights(perceptual=1.0, perceptual_network="lpips-vgg")
+    assert data.discriminator == DiscriminatorArguments(channels=16, start=0.5)
+    assert load(file, "data.discriminator=null")[1].discriminator is None
+    assert load(write(), "data.discriminator.levels=3")[1].discriminator == DiscriminatorArguments(levels=3)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("data.losses.perceptul=1", "PlainLossWeights under data.losses, got perceptul .did you mean perceptual"),
+        ("data.losses.perceptual=much", "expected data.losses.perceptual of type float, got 'much'"),
+        ("data.losses=1", "expected data.losses of type PlainLossWeights, got 1"),
+        ("data.discriminator.loss=wgan", "data.discriminator: expected loss 'hinge', 'non_saturating', got 'wgan'"),
+        ("data.cache_dir.name=1", "inside a section, got cache_dir with the value 'clips'"),
+    ],
+)
+def test_wrong_things_inside_sections_are_refused(write, change, message):
+    with pytest.raises(ValueError, match=message):
+        load(write(), change)
+
+
 @pytest.mark.parametrize("text, number", [("1e-3", 1e-3), ("2.0e-3", 2e-3), ("1", 1.0)])
 def test_rates_are_numbers_however_they_are_written(write, text, number):
     """YAML 1.1 reads 1e-3, without a point, as a word."""
@@ -109,9 +135,14 @@ def test_rates_are_numbers_however_they_are_written(write, text, number):
     "changes, message",
     [
         ({"optimizer": {"kind": "sgd"}}, "expected the sections model, data and training .* optimizer"),
-        ({"model": {"image_sise": 64}}, "CamViGVisualTokenizerConfig under model, got image_sise"),
-        ({"data": {"cashe_dir": "x"}}, "cashe_dir"),
-        ({"training": {"epochs": 3}}, "epochs"),
+        (
+            {"model": {"image_sise": 64}},
+            r"CamViGVisualTokenizerConfig under model, got image_sise \(did you mean image_size",
+        ),
+        ({"data": {"cashe_dir": "x"}}, r"cashe_dir \(did you mean cache_dir\?\)"),
+        ({"training": {"epochs": 3}}, "under training, got epochs$"),
+        ({"training": {"save_evry": 3}}, r"save_evry \(did you mean save_every\?\)"),
+        ({"training": {"schedule": "sine"}}, "training: expected schedule 'wsd', 'cosine', 'linear', got 'sine'"),
         ({"model": {"kind": "still"}}, "'plain' or 'motion', got 'still'"),
         ({"model": {"image_size": "large"}}, "image_size"),
         ({"model": {"num_frames": 16}}, r"1 \+ a multiple of 4, got 16"),
@@ -184,6 +215,20 @@ def test_a_wrong_command_line_ends_with_one_line(monkeypatch, capsys, write, cha
         run_parse_stage(monkeypatch, "--config", write(), "--set", change)
     assert exit_info.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--output_dir", "--output-dir"])
+def test_the_output_folder_is_an_option_of_every_script(monkeypatch, write, option):
+    _, _, training = run_parse_stage(monkeypatch, "--config", write(), option, "elsewhere")
+    assert training.output_dir == "elsewhere"
+
+
+def test_keys_of_a_configuration_inside_are_checked_too():
+    file = CONFIGS / "transformer_debug.yaml"
+    with pytest.raises(
+        ValueError, match=r"Qwen3Config under model.text_config, got hidden_sise \(did you mean hidden_size"
+    ):
+        load_stage(file, ["model.text_config={model_type: qwen3, hidden_sise: 32}"], *stage_of(file))
 
 
 def test_a_missing_file_ends_with_one_line(monkeypatch, capsys, tmp_path):

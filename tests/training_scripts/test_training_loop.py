@@ -9,7 +9,8 @@ import torch
 from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
 from camvig.training_scripts.optimizers import Muon
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
-from camvig.training_scripts.training_loop import Trainer, TrainingArguments, learning_rate_factor
+from camvig.training_scripts.training_arguments import TrainingArguments, learning_rate_factor
+from camvig.training_scripts.training_loop import Trainer
 from camvig.training_scripts.visual_losses import motion_losses
 
 CONFIG = CamViGVisualTokenizerConfig(
@@ -17,8 +18,8 @@ CONFIG = CamViGVisualTokenizerConfig(
 )
 
 
-def batch_at(step: int, process: int, processes: int) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(step)
+def batch_at(number: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(number)
     video = torch.rand(2, 3, 5, 16, 16, generator=generator) * 2 - 1
     return {
         "video": video,
@@ -86,9 +87,9 @@ def test_init_from_refuses_weights_that_do_not_fit(tmp_path, change, problem):
 
 
 def test_training_lowers_the_loss(tmp_path):
-    same = batch_at(0, 0, 1)
+    same = batch_at(0)
     trainer = make_trainer(arguments_for(tmp_path, steps=40, validate_every=1000, save_every=1000))
-    trainer.batch_at = lambda *_: same
+    trainer.optimize.batch_at = lambda number: same
     before = motion_losses(trainer.model, same, 0.0)["flow"].item()
     trainer.train()
     assert motion_losses(trainer.model, same, 0.0)["flow"].item() < 0.7 * before
@@ -96,7 +97,7 @@ def test_training_lowers_the_loss(tmp_path):
 
 def test_no_number_is_trained_into_nan(tmp_path):
     trainer = make_trainer(arguments_for(tmp_path), lambda model, batch, progress: {"loss": torch.tensor(float("nan"))})
-    with pytest.raises(FloatingPointError, match="loss is nan at step 0"):
+    with pytest.raises(FloatingPointError, match="loss nan in step 1"):
         trainer.train()
 
 
