@@ -37,6 +37,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
+        "camvig.metrics": ["perceptual_weights/*"],
         "camvig.training_scripts": ["configs/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
@@ -67,6 +68,7 @@ setup(
         "formats": ["pycolmap>=4.2"],
         "splats": ["gsplat>=1.5"],
         "trackio": ["trackio>=0.43"],
+        "lpips": ["lpips>=0.1.4", "torchvision"],
         "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },

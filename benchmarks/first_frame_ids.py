@@ -7,7 +7,7 @@ networks of each architecture are measured, whose PSNR means nothing. Clips are 
 each: the share of first-frame ids and of their digits that differ between the picture alone and the whole clip, and of digits
 between the picture held still for a whole clip and the clip; the PSNR of the clip decoded from its own ids, and with the
 picture's ids in the place of its first latent frame (as in generation); and the share of ids that rounding the weights to
-bfloat16 changes (caches and assembled checkpoints do so).
+bfloat16 changes (caches and assembled checkpoints round our own networks so, and leave open weights in float32).
 """
 
 import argparse

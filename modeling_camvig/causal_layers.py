@@ -13,16 +13,25 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 
 class CausalConv3d(nn.Conv3d):
-    """A convolution that sees the present and the past: zeros around each picture, frame 0 repeated before time 0."""
+    """A convolution that sees the present and the past: zeros around each picture, frame 0 repeated before time 0.
+
+    With `kernel_frames` 1 it sees the present alone: a network of such layers is one for pictures.
+    """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: tuple[int, int, int] = (1, 1, 1)
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: tuple[int, int, int] = (1, 1, 1),
+        kernel_frames: int | None = None,
     ):
-        side = kernel_size // 2
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding=(0, side, side))
+        side, kernel = kernel_size // 2, (kernel_frames or kernel_size, kernel_size, kernel_size)
+        super().__init__(in_channels, out_channels, kernel, stride, padding=(0, side, side))
 
     def forward(self, video: Tensor) -> Tensor:
         """video `[B, C, T, H, W]` -> `[B, C', ceil(T / s), H / s', W / s']` for stride (s, s', s')."""
@@ -45,15 +54,15 @@ class FrameGroupNorm(nn.GroupNorm):
         return normed.unflatten(0, frames.shape[:2]).transpose(1, 2)
 
 
-class CausalResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x))))))."""
+class CausalResidualBlock(GradientCheckpointingLayer):
+    """x + conv(silu(norm(conv(silu(norm(x)))))); with activation checkpointing only x is kept for the backward pass."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, kernel_frames: int = 3):
         super().__init__()
         self.norm_in = FrameGroupNorm(channels)
-        self.conv_in = CausalConv3d(channels, channels)
+        self.conv_in = CausalConv3d(channels, channels, kernel_frames=kernel_frames)
         self.norm_out = FrameGroupNorm(channels)
-        self.conv_out = CausalConv3d(channels, channels)
+        self.conv_out = CausalConv3d(channels, channels, kernel_frames=kernel_frames)
 
     def forward(self, video: Tensor) -> Tensor:
         hidden = self.conv_in(F.silu(self.norm_in(video)))
@@ -63,8 +72,9 @@ class CausalResidualBlock(nn.Module):
 class CausalDownsample(CausalConv3d):
     """A strided convolution: half the height and width, and with `halve_time` 1 + 2n frames become 1 + n."""
 
-    def __init__(self, in_channels: int, out_channels: int, halve_time: bool):
-        super().__init__(in_channels, out_channels, stride=(2 if halve_time else 1, 2, 2))
+    def __init__(self, in_channels: int, out_channels: int, halve_time: bool, kernel_frames: int = 3):
+        stride = (2 if halve_time else 1, 2, 2)
+        super().__init__(in_channels, out_channels, stride=stride, kernel_frames=kernel_frames)
 
 
 class CausalUpsample(nn.Module):
@@ -74,10 +84,10 @@ class CausalUpsample(nn.Module):
     frames 2n - 1 and 2n, the mirror of `CausalDownsample`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, double_time: bool):
+    def __init__(self, in_channels: int, out_channels: int, double_time: bool, kernel_frames: int = 3):
         super().__init__()
         self.time_factor = 2 if double_time else 1
-        self.conv = CausalConv3d(in_channels, out_channels * self.time_factor * 4)
+        self.conv = CausalConv3d(in_channels, out_channels * self.time_factor * 4, kernel_frames=kernel_frames)
 
     def forward(self, video: Tensor) -> Tensor:
         depth = self.conv(video).unflatten(1, (-1, self.time_factor, 2, 2))  # [B, C, time, 2, 2, T, H, W]

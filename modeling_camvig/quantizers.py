@@ -38,6 +38,14 @@ class CodeBook(nn.Module):
         return digits.float() / (self.steps - 1) * 2 - 1
 
 
+ENTROPY_GROUP = 9
+"""Digits whose codes are counted together in `batch_entropy`: the 2^18 codes of a whole id would be too many to sum over."""
+
+
+FSQ_RANGE = 4.0
+"""Latents between which all 8 levels lie, and rounding reaches the first and the last: sigmoid(4) = 0.982."""
+
+
 class LookupFreeQuantizer(CodeBook):
     """Signs. The auxiliary loss wants each sign certain, all codes used (entropies), and latents near +-1."""
 
@@ -60,6 +68,23 @@ class LookupFreeQuantizer(CodeBook):
             code - latent
         ).detach(), self.entropy_weight * entropy_gap + self.commitment_weight * commitment
 
+    def losses(self, latent: Tensor) -> dict[str, Tensor]:
+        """What a training weighs for itself (MAGVIT-v2, equation 5), each a scalar:
+
+        sample_entropy: how uncertain signs are, nats a digit, 0..ln 2; to be made small.
+        batch_entropy: of the codes of all latents `[..., D]` together, nats a digit, 0..ln 2; to be made large. Joint
+            over groups of 9 digits, so that digits which repeat each other count as one (the groups are our choice).
+        commitment: squared distance of latents from their signs; to be made small.
+        """
+        latent = latent.float().flatten(0, -2)  # [N, D]
+        probability = torch.sigmoid(self.inverse_temperature * latent)
+        groups = [_joint_entropy(part) for part in probability.split(ENTROPY_GROUP, dim=1)]
+        return {
+            "sample_entropy": _binary_entropy(probability).mean(),
+            "batch_entropy": torch.stack(groups).sum() / latent.shape[1],
+            "commitment": (latent - torch.where(latent > 0, 1.0, -1.0)).square().mean(),
+        }
+
 
 class FiniteScalarQuantizer(CodeBook):
     """Rounded sigmoids. The small penalty keeps latents where the sigmoid still has a slope."""
@@ -75,6 +100,19 @@ class FiniteScalarQuantizer(CodeBook):
         rounded = (bounded * (self.steps - 1)).round() / (self.steps - 1)
         code = (bounded + (rounded - bounded).detach()) * 2 - 1
         return code, self.latent_penalty * latent.square().mean()
+
+    def losses(self, latent: Tensor) -> dict[str, Tensor]:
+        """commitment: how far latents `[..., D]` lie beyond +-4, squared, a scalar: there the sigmoid has hardly a slope."""
+        return {"commitment": torch.relu(latent.float().abs() - FSQ_RANGE).square().mean()}
+
+
+def _joint_entropy(probability: Tensor) -> Tensor:
+    """Signs' independent probabilities `[N, G]` for each of N latents -> entropy of the mean distribution over 2^G codes."""
+    joint = probability.new_ones(len(probability), 1)
+    for digit in probability.unbind(1):
+        joint = torch.cat([joint * (1 - digit[:, None]), joint * digit[:, None]], dim=1)
+    mean = joint.mean(0)
+    return -(mean * mean.clamp(min=1e-12).log()).sum()
 
 
 def _binary_entropy(probability: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from transformers.utils.generic import ModelOutput
 from .configuration_camvig import CamViGVisualTokenizerConfig
 from .motion_autoencoder import MotionAutoencoder
 from .open_magvit2_autoencoder import OpenMagvit2Autoencoder
-from .plain_autoencoder import PlainAutoencoder
+from .plain_autoencoder import PlainAutoencoder, check_frames
 from .vidtok_autoencoder import VidTokAutoencoder
 
 PLAIN_ARCHITECTURES = {
@@ -51,6 +51,7 @@ class CamViGVisualTokenizer(PreTrainedModel):
     config_class = CamViGVisualTokenizerConfig
     base_model_prefix = "visual_tokenizer"
     main_input_name = "video"
+    supports_gradient_checkpointing = True
 
     def __init__(self, config: CamViGVisualTokenizerConfig):
         super().__init__(config)
@@ -129,9 +130,7 @@ class CamViGVisualTokenizer(PreTrainedModel):
         size, step = self.config.image_size, self.config.temporal_downsample
         if video.ndim != 5 or video.shape[1] != 3 or tuple(video.shape[3:]) != (size, size):
             raise ValueError(f"expected video [B, 3, T, {size}, {size}], got {list(video.shape)}")
-        if (video.shape[2] - 1) % step:
-            raise ValueError(f"expected 1 + a multiple of {step} frames, got {video.shape[2]}; resample the clip first")
-
+        check_frames(video.shape[2], step)
         if not video.isfinite().all():
             raise ValueError("expected finite pixels, got NaN or infinity")
 
@@ -139,6 +138,8 @@ class CamViGVisualTokenizer(PreTrainedModel):
         size = self.config.latent_size
         if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size) or not ids.shape[1]:
             raise ValueError(f"expected ids [B, t, {size}, {size}], got {list(ids.shape)}")
+        if ids.dtype != torch.int64:
+            raise ValueError(f"expected ids of int64, got {ids.dtype}")
         if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocab_size):
             raise ValueError(f"expected ids in 0..{self.config.vocab_size - 1}, got {int(ids.min())}..{int(ids.max())}")
 

@@ -72,6 +72,16 @@ def load_component(component_class: type[PreTrainedModel], folder: Path, dtype: 
     return model
 
 
+def visual_tokenizer_dtype(folder: Path) -> torch.dtype:
+    """The precision in which checkpoints and caches of ids hold the visual tokenizer in `folder`.
+
+    bfloat16 for our own networks: half the bytes, and cache and checkpoint agree since both round alike. float32 for open
+    weights, whose ids are to stay those of their original code. Raises ValueError for a missing or damaged configuration.
+    """
+    is_ours = _read_json(folder / "config.json").get("architecture", "camvig") == "camvig"
+    return torch.bfloat16 if is_ours else torch.float32
+
+
 def check_components_fit(
     visual_tokenizer: PreTrainedModel,
     camera_tokenizer: PreTrainedModel,

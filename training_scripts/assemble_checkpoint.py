@@ -1,10 +1,11 @@
-"""Puts three trained parts together as one pipeline folder: two in bfloat16, the camera tokenizer in float32.
+"""Puts three trained parts together as one pipeline folder, rounded to bfloat16 where that does no harm.
 
     python -m camvig.training_scripts.assemble_checkpoint --visual-tokenizer DIR --camera-tokenizer DIR \\
         --transformer DIR --output-dir DIR
 
-The camera codec is small, and rounding its weights would move the codes of paths. The folder is written under a temporary
-name and loaded once to be sure before anything is replaced.
+The transformer is rounded, and a visual tokenizer of ours; one of open weights stays in float32, so that its ids are the
+original's, and so does the camera codec: it is small, and rounding would move the codes of paths. The folder is written under
+a temporary name and loaded once to be sure before anything is replaced.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import torch
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from ..pipelines.checkpoint_folder import visual_tokenizer_dtype
 from ..pipelines.pipeline_camvig import CamViGPipeline
 
 
@@ -33,7 +35,7 @@ def main():
 def assemble(visual_tokenizer: Path, camera_tokenizer: Path, transformer: Path, output_dir: Path):
     """Writes the pipeline; files of `output_dir` that the pipeline does not write (notes, curves) stay."""
     pipeline = CamViGPipeline(
-        CamViGVisualTokenizer.from_pretrained(visual_tokenizer, dtype=torch.bfloat16),
+        CamViGVisualTokenizer.from_pretrained(visual_tokenizer, dtype=visual_tokenizer_dtype(visual_tokenizer)),
         CamViGCameraTokenizer.from_pretrained(camera_tokenizer, dtype=torch.float32),
         CamViGForConditionalGeneration.from_pretrained(transformer, dtype=torch.bfloat16),
     )

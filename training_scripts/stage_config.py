@@ -134,6 +134,10 @@ def fill(arguments_class: type[Arguments], section: str, values: dict[str, Any])
     types = get_type_hints(arguments_class)
     _check_keys(values, types, arguments_class.__name__, section)
     values = {name: _number(value) if types[name] is float else value for name, value in values.items()}
+    for name, value in values.items():  # a section inside the section
+        inner = next(filter(dataclasses.is_dataclass, (types[name], *get_args(types[name]))), None)
+        if isinstance(value, dict) and isinstance(inner, type):
+            values[name] = _fill(inner, f"{section}.{name}", value)
     for name, value in values.items():
         if not _fits(value, types[name]):
             kind = getattr(types[name], "__name__", types[name])
@@ -166,7 +170,13 @@ def _change(sections: dict, change: str, known: tuple[str, ...]):
     if not equals or not dot or section not in known:
         names = f"{', '.join(known[:-1])} or {known[-1]}"
         raise ValueError(f"expected --set SECTION.KEY=VALUE with section {names}, got {change!r}")
-    sections.setdefault(section, {})[key] = yaml.safe_load(value)
+    *inner, key = key.split(".")
+    values = sections.setdefault(section, {})
+    for name in inner:
+        values = values.setdefault(name, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"expected --set {place} inside a section, got {name} with the value {values!r}")
+    values[key] = yaml.safe_load(value)
 
 
 def _names(sections) -> str:

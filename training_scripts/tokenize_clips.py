@@ -4,8 +4,8 @@ What always holds: a part of the cache appears whole; parts that are there are k
 they were made by the same tokenizers, else it is refused. Sources are folders of Parquet files of clips (`clip_rows`), or of
 lossless shards (`clip_cache`). The motion tokenizer gets exact flow where a clip has depth, and estimated flow where not.
 
-The visual tokenizer's weights are rounded to bfloat16 first, as a checkpoint stores them, so that ids here and in use are
-the same.
+The visual tokenizer's weights are first rounded as a checkpoint stores them (`visual_tokenizer_dtype`: ours to bfloat16, open
+weights not at all), so that ids here and in use are the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ..dataset_builders.scenes.scene_paths import in_usual_scale
 from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
-from ..pipelines.checkpoint_folder import load_component
+from ..pipelines.checkpoint_folder import load_component, visual_tokenizer_dtype
 from .visual_batches import change_colours
 
 BATCH_CLIPS = 16
@@ -53,7 +53,8 @@ class Tokenizers:
     @classmethod
     def load(cls, visual: str | Path, camera: str | Path) -> Tokenizers:
         """From two folders, each a saved model. `ValueError` names what is missing or damaged."""
-        visual_tokenizer = load_component(CamViGVisualTokenizer, Path(visual), torch.bfloat16).float().eval()
+        stored = visual_tokenizer_dtype(Path(visual))
+        visual_tokenizer = load_component(CamViGVisualTokenizer, Path(visual), stored).float().eval()
         camera_tokenizer = load_component(CamViGCameraTokenizer, Path(camera), torch.float32).eval()
         assert isinstance(visual_tokenizer, CamViGVisualTokenizer) and isinstance(
             camera_tokenizer, CamViGCameraTokenizer

@@ -1,8 +1,9 @@
-"""Trains `CamViGVisualTokenizer`, either kind, on rendered rooms and panorama clips.
+"""Trains `CamViGVisualTokenizer`: kind "plain" on any clips and pictures, kind "motion" on rendered rooms and panoramas.
 
     accelerate launch -m camvig.training_scripts.train_visual_tokenizer --config training_scripts/configs/visual_tokenizer_tiny.yaml
 
-Clips are rendered into the cache folder first (what is there is kept). Run again after a kill, it goes on where it was.
+Rooms and panoramas are rendered into the cache folder first (what is there is kept). Run again after a kill, it goes on where it
+was. A plain tokenizer is trained as a picture tokenizer first and inflated (`training.init_from`): docs/visual_tokenizers.md.
 """
 
 from __future__ import annotations
@@ -11,41 +12,65 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from accelerate import PartialState
+from accelerate.utils import broadcast
+
+from ..camera_paths.plots import write_png
 from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
 from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from ..modeling_camvig.inflation import inflated
+from ..modeling_camvig.plain_autoencoder import PlainAutoencoder
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from .dead_digits import restart_dead_digits
 from .stage_config import parse_stage
-from .training_loop import Trainer, main_process_first
-from .visual_batches import training_batch
-from .visual_losses import motion_losses, plain_losses
-from .visual_validation import validate_motion, validate_plain, validation_batch
+from .training_arguments import TrainingArguments
+from .training_loop import Trainer, load_weights, main_process_first
+from .visual_batches import Prefetched, plain_batch, training_batch
+from .visual_discriminator import DiscriminatorArguments, build_adversary
+from .visual_losses import PlainLosses, PlainLossWeights, motion_losses
+from .visual_sources import ClipDataset, FrameSource, PictureFolder, RenderedClips, Sources
+from .visual_validation import held_out_clips, sample_grid, validate_motion, validate_plain, validation_batch
 
 MUON_PATTERN = r"(blocks|encoder|decoder)\.\d+\.(conv1|conv2|previous|qkv|project)\.weight|\.(down|up)\.weight"
-"""Kernels between hidden layers; what touches pixels, codes and flow stays with AdamW."""
+"""Kernels between hidden layers of kind "motion"; what touches pixels, codes and flow stays with AdamW, and all of kind "plain"."""
+PROBE_CLIPS = 8
+"""Clips on which dead digits are looked for (at 17x128x128: 10,240 latents)."""
 
 
 @dataclass
 class VisualDataArguments:
-    """What a visual tokenizer is trained on."""
+    """What a visual tokenizer is trained on, and what its losses count."""
 
     cache_dir: str
-    """Folder of the rendered clips (about 0.35 MB a clip at 64x64)."""
+    """Folder of the rendered clips (about 0.35 MB a clip at 64x64), and of clips once they are read."""
     room_clips: int = 8192
     """Clips of rooms of the training split, in multiples of 128."""
     panorama_clips: int = 1024
     """Rotation and zoom clips of real panoramas, in multiples of 128."""
+    clips: list[str] = field(default_factory=list)
+    """Folders of clips that `camvig data` made, such as out/train of cut-videos (kind "plain")."""
+    pictures: list[str] = field(default_factory=list)
+    """Folders of pictures, for tokenizers of pictures (kind "plain" with num_frames 1)."""
+    validation: list[str] = field(default_factory=list)
+    """Folders of clips, or for num_frames 1 of pictures, to validate on instead of rooms (kind "plain")."""
     validation_clips: int = 64
-    """Clips of rooms of the validation split."""
+    """Clips of the validation split, or of `validation`."""
+    losses: PlainLossWeights = field(default_factory=PlainLossWeights)
+    """Kind "plain": what its losses count."""
+    discriminator: DiscriminatorArguments | None = None
+    """Kind "plain": a discriminator, if there is to be one."""
+    restart_every: int = 500
+    """Kind "plain": steps between looking for dead digits; 0 for never."""
     extra_pictures: int = 1
-    """Frames a clip, besides its first, that the picture autoencoder learns from."""
+    """Frames a clip, besides its first, that the picture autoencoder learns from (kind "motion")."""
     flow_weight: list[float] = field(default_factory=lambda: [16.0, 6.0])
     """What the flow's error counts at the first and at the last step (kind "motion")."""
     hidden_weight: float = 0.3
     """What the error of the pixels counts that frame 0 does not show (kind "motion")."""
     num_processes: int = 2
-    """Processes that render."""
+    """Processes that render, and threads of each training process that read clips (kind "plain")."""
 
 
 def training_room(index: int, size: int):
@@ -53,34 +78,135 @@ def training_room(index: int, size: int):
     return next(room_clips("train", 1, start=index, size=size, threads=1))
 
 
-def prepare_cache(data: VisualDataArguments, size: int) -> ClipCache:
-    """Renders what is missing and opens the cache."""
+def prepare_shards(data: VisualDataArguments, size: int) -> list[Path]:
+    """Renders what is missing; the shards."""
     folder = Path(data.cache_dir)
     rooms, panoramas = folder / f"rooms-train-{size}", folder / f"panoramas-{size}"
     shards = write_clip_cache(rooms, partial(training_room, size=size), data.room_clips, data.num_processes)
-    shards += write_clip_cache(panoramas, partial(panorama_clip, size=size), data.panorama_clips, data.num_processes)
-    return ClipCache(shards)
+    return shards + write_clip_cache(
+        panoramas, partial(panorama_clip, size=size), data.panorama_clips, data.num_processes
+    )
 
 
-def main():
-    config, data, arguments = parse_stage(__doc__, CamViGVisualTokenizerConfig, VisualDataArguments)
-    with main_process_first():  # the others find everything rendered
-        cache = prepare_cache(data, config.image_size)
+def prepare_sources(data: VisualDataArguments, config: CamViGVisualTokenizerConfig) -> Sources:
+    """All that a plain tokenizer trains on."""
+    if data.pictures and config.num_frames > 1:
+        raise ValueError(f"expected data.pictures with num_frames 1 only, got {config.num_frames} frames")
+    shards = prepare_shards(data, config.image_size)
+    sources: list[FrameSource] = [RenderedClips(ClipCache(shards))] if shards else []
+    return Sources(sources + open_folders(data, data.clips, data.pictures), config.num_frames)
+
+
+def open_folders(data: VisualDataArguments, clips: list[str], pictures: list[str]) -> list[FrameSource]:
+    cache = Path(data.cache_dir) / "datasets"
+    return [*(ClipDataset(Path(folder), cache) for folder in clips), *(PictureFolder(Path(f)) for f in pictures)]
+
+
+def held_out_batch(data: VisualDataArguments, config: CamViGVisualTokenizerConfig):
+    """The clips of a plain tokenizer's validation."""
+    if data.validation:
+        is_clips = [any(Path(folder).glob("*.parquet")) or config.num_frames > 1 for folder in data.validation]
+        folders = list(zip(data.validation, is_clips, strict=True))
+        sources = open_folders(data, [f for f, clips in folders if clips], [f for f, clips in folders if not clips])
+        return held_out_clips(Sources(sources, config.num_frames), data.validation_clips, config.image_size)
+    batch = validation_batch("validation", data.validation_clips, config.image_size)
+    return {"video": batch["video"][:, :, : config.num_frames]}
+
+
+def initialize(model: CamViGVisualTokenizer, folder: Path):
+    """Starts from a saved model of the same shape, or inflates one of pictures (`init_from`)."""
+    try:
+        saved = CamViGVisualTokenizerConfig.from_pretrained(folder)
+    except OSError as error:
+        raise ValueError(f"expected a saved visual tokenizer in {folder} (init_from): {error}") from None
+    if saved.num_frames > 1 or model.config.num_frames == 1:
+        return load_weights(model, folder)
+    image = CamViGVisualTokenizer(saved)
+    load_weights(image, folder)
+    model.load_state_dict(inflated(image, model))
+
+
+class PlainTending:
+    """What a plain tokenizer's run does after steps and at validations: dead digits, numbers, sample grids."""
+
+    def __init__(self, sources: Sources, batch, data: VisualDataArguments, arguments: TrainingArguments):
+        self.sources, self.batch, self.data, self.arguments = sources, batch, data, arguments
+        self.step = 0
+
+    def after_step(self, model: CamViGVisualTokenizer, step: int):
+        """Every `restart_every` steps of the first three quarters, so that what is restarted can still be learned."""
+        self.step, every = step, self.data.restart_every
+        if not every or step % every or step > 0.75 * self.arguments.steps:
+            return
+        seed = (self.arguments.seed, 1, step)
+        probe = plain_batch(self.sources, model.config.image_size, PROBE_CLIPS, seed)["video"].to(model.device)
+        autoencoder = model.autoencoder
+        assert isinstance(autoencoder, PlainAutoencoder)
+        restarted = restart_dead_digits(autoencoder, probe)
+        if restarted and PartialState().num_processes > 1 and type(autoencoder) is PlainAutoencoder:
+            for layer in (autoencoder.last_projection, autoencoder.first_projection):  # rounding may differ
+                for weight in layer.parameters():
+                    weight.data.copy_(broadcast(weight.data))  # pyright: ignore[reportArgumentType]
+
+    def validate(self, model: CamViGVisualTokenizer) -> dict[str, float]:
+        """The numbers of `validate_plain`; writes `samples/step-N.png`."""
+        if PartialState().is_main_process:
+            folder = Path(self.arguments.output_dir) / "samples"
+            folder.mkdir(parents=True, exist_ok=True)
+            write_png(sample_grid(model, self.batch["video"]), folder / f"step-{self.step:08d}.png")
+        return validate_plain(model, self.batch) | {"unreadable_clips": float(len(self.sources.unreadable))}
+
+
+def plain_trainer(
+    config: CamViGVisualTokenizerConfig, data: VisualDataArguments, arguments: TrainingArguments
+) -> Trainer:
+    with main_process_first():  # the others find everything rendered and read
+        sources, held_out = prepare_sources(data, config), held_out_batch(data, config)
+    tending = PlainTending(sources, held_out, data, arguments)
+    adversary = build_adversary(data.discriminator) if data.discriminator else None
+
+    def batch_at(number: int):
+        return plain_batch(sources, config.image_size, arguments.batch_size, (arguments.seed, 0, number))
+
+    return Trainer(
+        CamViGVisualTokenizer(config),
+        MUON_PATTERN,
+        Prefetched(batch_at, data.num_processes, PartialState().num_processes),
+        PlainLosses(data.losses, adversary, data.discriminator),
+        tending.validate,
+        arguments,
+        tending.after_step,
+        adversary,
+        data=data,
+        initialize=initialize,
+    )
+
+
+def motion_trainer(
+    config: CamViGVisualTokenizerConfig, data: VisualDataArguments, arguments: TrainingArguments
+) -> Trainer:
+    with main_process_first():
+        cache = ClipCache(prepare_shards(data, config.image_size))
     held_out = validation_batch("validation", data.validation_clips, config.image_size)
-    motion = partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight)
 
     def batch_at(number: int):
         return training_batch(cache, arguments.batch_size, (arguments.seed, number), data.extra_pictures)
 
-    Trainer(
+    return Trainer(
         CamViGVisualTokenizer(config),
         MUON_PATTERN,
         batch_at,
-        motion if config.kind == "motion" else plain_losses,
-        partial(validate_motion if config.kind == "motion" else validate_plain, batch=held_out),
+        partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight),
+        partial(validate_motion, batch=held_out),
         arguments,
         data=data,
-    ).train()
+    )
+
+
+def main():
+    config, data, arguments = parse_stage(__doc__, CamViGVisualTokenizerConfig, VisualDataArguments)
+    build = motion_trainer if config.kind == "motion" else plain_trainer
+    build(config, data, arguments).train()
 
 
 if __name__ == "__main__":

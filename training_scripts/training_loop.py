@@ -80,6 +80,7 @@ class Trainer:
         adversary: a second network that trains against the model; see `adversary`.
         data: the data arguments of the stage, for the record of the run.
         tokens_per_sample: length of the sequence of a sample, for the rate; None for models without tokens.
+        initialize: (model, folder) -> None, what `arguments.init_from` does.
     """
 
     def __init__(
@@ -94,13 +95,14 @@ class Trainer:
         adversary: Adversary | None = None,
         data: Any = None,
         tokens_per_sample: int | None = None,
+        initialize: Callable[[Any, Path], None] = load_weights,
     ):
         self.arguments, self.validate, self.after_step = arguments, validate, after_step
         self.folder = Path(arguments.output_dir)
         self.accelerator = accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
         _check_processes(arguments.num_processes, accelerator.num_processes)
         if arguments.init_from:
-            load_weights(model, Path(arguments.init_from))
+            initialize(model, Path(arguments.init_from))
         self.optimize = TrainingStep(accelerator, model, muon_pattern, batch_at, compute_losses, arguments, adversary)
         self.model = accelerator.unwrap_model(self.optimize.model)
         self.average = WeightAverage(self.model, arguments.ema_decay) if arguments.ema_decay else None

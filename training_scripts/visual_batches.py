@@ -1,19 +1,28 @@
-"""Batches for the visual tokenizer: clips from the cache, augmented, with exact flow and visibility.
+"""Batches for the visual tokenizer: for kind "motion" clips from the cache, augmented, with exact flow and visibility; for
+kind "plain" frames of any source.
 
 Augmentation keeps geometry true: mirrored and reversed clips (`clip_variants`) are clips like any other, whose flow is
-computed afterwards, and a colour change is the same for all frames of a clip.
+computed afterwards, and a colour change is the same for all frames of a clip. Frames alone are cropped and mirrored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
 from ..dataset_builders.clip_cache import ClipCache
 from ..dataset_builders.clip_variants import random_variant
 from ..dataset_builders.exact_flow import backward_flow
+from .bad_batches import CLIP_NAMES
+from .visual_sources import Sources
+
+SMALLEST_CROP = 0.7
+"""Share of the picture's shorter side that a random crop of the plain kind has at least."""
 
 DEPTH_POOL = 4
 """Pixels a side of one value of the picture autoencoder's depth head."""
@@ -74,3 +83,60 @@ def add_pictures(batch: dict[str, torch.Tensor], frames: list[int]) -> dict[str,
     batch["picture_depth"] = torch.cat([batch["log_inverse_depth"][:, frame] for frame in frames])[:, None]
     batch["picture_depth_is_known"] = batch["depth_is_known"].repeat(len(frames))
     return batch
+
+
+def plain_batch(sources: Sources, size: int, batch_size: int, seed: tuple[int, ...]) -> dict[str, Any]:
+    """`batch_size` random pieces of clips: `video [B, 3, T, size, size]` in [-1, 1] and `clip_names`.
+
+    Each is `num_frames` frames from a random one on, a random square of them, mirrored half the time.
+    """
+    rng = np.random.default_rng(seed)
+    names, videos = [], []
+    for index in rng.integers(len(sources), size=batch_size):
+        name, frames = sources.clip(int(index))
+        start = rng.integers(len(frames) - sources.num_frames + 1)
+        frames = square(frames[start : start + sources.num_frames], size, rng)
+        videos.append(frames[:, :, ::-1] if rng.random() < 0.5 else frames)
+        names.append(name)
+    return {"video": video_tensor(np.stack(videos)), CLIP_NAMES: names}
+
+
+def square(frames: np.ndarray, size: int, rng: np.random.Generator | None = None) -> np.ndarray:
+    """A square of frames `[T, H, W, 3]`, the same of all: random, or without `rng` the whole middle -> `[T, size, size, 3]`."""
+    height, width = frames.shape[1:3]
+    side = min(height, width)
+    if rng is not None:
+        side = max(min(side, size), round(side * rng.uniform(SMALLEST_CROP, 1)))
+    top, left = (
+        (height - side) // 2 if rng is None else rng.integers(height - side + 1),
+        (width - side) // 2 if rng is None else rng.integers(width - side + 1),
+    )
+    cropped = frames[:, top : top + side, left : left + side]
+    if side == size:
+        return cropped
+    how = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(np.ascontiguousarray(frame), (size, size), interpolation=how) for frame in cropped])
+
+
+def video_tensor(frames: np.ndarray) -> torch.Tensor:
+    """`[B, T, H, W, 3]` uint8 -> `[B, 3, T, H, W]` in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+class Prefetched:
+    """A pure function of a batch's number, whose next batches are made by threads while one is used."""
+
+    def __init__(self, batch_at: Callable[[int], dict[str, Any]], threads: int, stride: int):
+        """`stride`: from one number that is asked for to the next, the number of processes."""
+        self.batch_at, self.ahead, self.stride = batch_at, threads, stride
+        self.pool = ThreadPoolExecutor(threads)
+        self.waiting: dict[int, Future] = {}
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        wanted = range(number, number + (self.ahead + 1) * self.stride, self.stride)
+        for other in [other for other in self.waiting if other not in wanted]:
+            self.waiting.pop(other).cancel()
+        for coming in wanted:
+            if coming not in self.waiting:
+                self.waiting[coming] = self.pool.submit(self.batch_at, coming)
+        return self.waiting.pop(number).result()

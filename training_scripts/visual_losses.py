@@ -1,4 +1,5 @@
-"""Training losses of the visual tokenizer. All are ours: CamViG freezes a MAGVIT-v2 tokenizer and does not describe its training.
+"""Training losses of the visual tokenizer. CamViG freezes a MAGVIT-v2 tokenizer and does not describe its training: those of
+the plain kind follow MAGVIT-v2 (arXiv 2310.05737) with weights of ours, those of the motion kind are ours.
 
 Every loss is a mean over what it is about (visible pixels, hidden pixels, pixels whose place in frame 0 is defined), so
 weights do not depend on clip or batch size.
@@ -6,19 +7,105 @@ weights do not depend on clip or batch size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from ..metrics.perceptual_distance import PerceptualDistance, lpips_distance
+from .adversary import Adversary
+from .visual_discriminator import DiscriminatorArguments, adversarial_loss
+
+PERCEPTUAL_NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "embedded": PerceptualDistance,
+    "lpips-vgg": partial(lpips_distance, "vgg"),
+    "lpips-alex": partial(lpips_distance, "alex"),
+}
 
 
-def plain_losses(model, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-    """Pixels, their gradients and their change over time, for a tokenizer of kind "plain"."""
-    reconstruction, auxiliary, _ = model(batch["video"])
-    error = reconstruction.float() - batch["video"]
-    losses = {"pixels": pixel_loss(error.transpose(1, 2)), "temporal": error.diff(dim=2).abs().mean()}
-    return {"loss": losses["pixels"] + losses["temporal"] + auxiliary, **losses}
+@dataclass
+class PlainLossWeights:
+    """What each loss of the plain kind counts (`PlainLosses`); a weight of 0 leaves it out."""
+
+    pixels: float = 1.0
+    """Mean absolute error of the pixels in [-1, 1]."""
+    temporal: float = 1.0
+    """The same of the change from frame to frame."""
+    perceptual: float = 0.1
+    """Perceptual distance of the frames."""
+    perceptual_network: str = "embedded"
+    """"embedded" (`metrics.perceptual_distance`), or LPIPS of "lpips-vgg" or "lpips-alex" where its weights are."""
+    sample_entropy: float = 0.1
+    """LFQ: how uncertain the signs are."""
+    batch_entropy: float = 0.1
+    """LFQ: how unevenly codes are used (the entropy is subtracted)."""
+    commitment: float = 0.05
+    """LFQ: distance of latents from their signs. FSQ: latents beyond where rounding can follow."""
+    adversarial: float = 0.1
+    """The discriminator, where there is one."""
+
+    def __post_init__(self):
+        if self.perceptual_network not in PERCEPTUAL_NETWORKS:
+            known = ", ".join(map(repr, PERCEPTUAL_NETWORKS))
+            raise ValueError(f"expected perceptual_network {known}, got {self.perceptual_network!r}")
+
+
+class PlainLosses:
+    """Losses of a tokenizer of kind "plain": called by the trainer as (model, batch, progress).
+
+    Pixels, perceptual distance, entropies and commitment; the discriminator from `discriminator.start` on. Beside the
+    losses stand numbers of how codes are used in the batch, and the reconstruction for the discriminator.
+    """
+
+    def __init__(
+        self,
+        weights: PlainLossWeights,
+        adversary: Adversary | None = None,
+        discriminator: DiscriminatorArguments | None = None,
+    ):
+        self.weights, self.adversary, self.discriminator = weights, adversary, discriminator
+        self.distance = PERCEPTUAL_NETWORKS[weights.perceptual_network]() if weights.perceptual else None
+
+    def __call__(self, model, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
+        video, weights = batch["video"], self.weights
+        output = dict(model(video))
+        ids, reconstruction = output.pop("ids"), output.pop("reconstruction").float()
+        losses = {"pixels": (reconstruction - video).abs().mean(), **output}
+        if weights.temporal and video.shape[2] > 1:
+            losses["temporal"] = (reconstruction - video).diff(dim=2).abs().mean()
+        if self.distance is not None:
+            losses["perceptual"] = self._perceptual(reconstruction, video)
+        signs = {"batch_entropy": -1.0}
+        total = sum(getattr(weights, name) * signs.get(name, 1.0) * loss for name, loss in losses.items())
+        assert isinstance(total, Tensor)
+        if self.adversary and self.discriminator and progress >= self.discriminator.start and weights.adversarial:
+            losses |= self._adversarial(reconstruction, total, self.adversary, self.discriminator)
+            total = total + weights.adversarial * losses["adversarial_scale"] * losses["adversarial"]
+        return {"loss": total, **losses, **code_usage(ids), "reconstruction": reconstruction}
+
+    def _perceptual(self, reconstruction: Tensor, video: Tensor) -> Tensor:
+        """Mean over all frames."""
+        assert self.distance is not None
+        self.distance.to(video.device)
+        return self.distance(*(clips.transpose(1, 2).flatten(0, 1) for clips in (reconstruction, video))).mean()
+
+    def _adversarial(
+        self, reconstruction: Tensor, others: Tensor, adversary: Adversary, discriminator: DiscriminatorArguments
+    ) -> dict[str, Tensor]:
+        loss = adversarial_loss(adversary.module(reconstruction), discriminator.loss)
+        scale = torch.ones_like(loss)
+        if discriminator.adaptive:
+            lengths = [torch.autograd.grad(of, reconstruction, retain_graph=True)[0].norm() for of in (others, loss)]
+            scale = (lengths[0] / lengths[1].clamp(min=1e-8)).clamp(max=1e4).detach()
+        return {"adversarial": loss, "adversarial_scale": scale}
+
+
+def code_usage(ids: Tensor) -> dict[str, Tensor]:
+    """Ids -> `distinct_codes`, the share of them that is no repetition."""
+    return {"distinct_codes": torch.tensor(ids.unique().numel() / ids.numel(), device=ids.device)}
 
 
 def motion_losses(

@@ -1,19 +1,24 @@
-"""Validation of the visual tokenizer on rooms that training never sees: pixels, flow, depth, and use of the codes."""
+"""Validation of the visual tokenizer on clips that training never sees: pixels, flow, depth, use of the codes; sample grids."""
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..dataset_builders.rooms.room_clips import room_clips
 from ..metrics.flow_mse import dis_flow, flow_mse_between
 from ..metrics.frame_quality import mean_psnr, psnr
+from ..metrics.perceptual_distance import perceptual_distance
 from ..modeling_camvig.motion_autoencoder import MotionAutoencoder
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
-from .visual_batches import clip_arrays, collate
+from .dead_digits import dead_digits, digit_counts
+from .visual_batches import clip_arrays, collate, square, video_tensor
 from .visual_losses import mean_over, temporal_change
+from .visual_sources import Sources
 
 _CHUNK = 8
 
@@ -28,11 +33,56 @@ def chunks(batch: dict[str, Tensor]) -> list[dict[str, Tensor]]:
     return [{k: v[i : i + _CHUNK] for k, v in batch.items()} for i in range(0, count, _CHUNK)]
 
 
+def held_out_clips(sources: Sources, count: int, size: int) -> dict[str, Tensor]:
+    """`count` clips spread evenly over a source, their middle squares, from frame 0."""
+    chosen = np.linspace(0, len(sources) - 1, min(count, len(sources))).round().astype(int)
+    clips = [square(sources.clip(int(index))[1][: sources.num_frames], size) for index in chosen]
+    return {"video": video_tensor(np.stack(clips))}
+
+
 def validate_plain(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
-    """PSNR and the share of distinct codes."""
-    ids = torch.cat([model.encode(part["video"]) for part in chunks(batch)])
-    frames = torch.cat([model.decode(ids[i : i + _CHUNK]).video for i in range(0, len(ids), _CHUNK)])
-    return {"psnr": video_psnr(frames, batch["video"]), "distinct_codes": distinct(ids)}
+    """PSNR and perceptual distance of all frames, and how codes are used: see `code_numbers`."""
+    pieces = []
+    for part in chunks(batch):
+        ids = model.encode(part["video"].to(model.device))
+        pieces.append((ids.cpu(), model.decode(ids).video.float().cpu()))
+    ids, frames = (torch.cat(values) for values in zip(*pieces, strict=True))
+    return quality(frames, batch["video"]) | code_numbers(ids, model.config.code_levels)
+
+
+def quality(video: Tensor, truth: Tensor) -> dict[str, float]:
+    """psnr (dB, mean over all frames) and perceptual distance of videos `[B, 3, T, H, W]`."""
+    pictures, true = (clips.transpose(1, 2).flatten(0, 1) for clips in (video, truth))
+    with torch.autocast(pictures.device.type, enabled=False):
+        distances = [perceptual_distance(*pair) for pair in zip(pictures.split(32), true.split(32), strict=True)]
+    return {"psnr": picture_psnr(pictures, true), "perceptual": float(torch.cat(distances).mean())}
+
+
+def code_numbers(ids: Tensor, levels: list[int]) -> dict[str, float]:
+    """distinct_codes: share of the ids that is no repetition; used_codes: how many of the vocabulary occur;
+    digit_entropy: mean over digits of their entropy, as a share of the most that is possible; dead_digits: see `dead_digits`."""
+    counts = [count.double() / ids.numel() for count in digit_counts(ids, levels)]
+    entropies = [-(share * share.clamp(min=1e-12).log()).sum() / math.log(len(share)) for share in counts]
+    return {
+        "distinct_codes": distinct(ids),
+        "used_codes": float(ids.unique().numel()),
+        "digit_entropy": float(torch.stack(entropies).mean()),
+        "dead_digits": float(len(dead_digits(ids, levels))),
+    }
+
+
+def sample_grid(model: CamViGVisualTokenizer, video: Tensor, clips: int = 8, frames: int = 5) -> np.ndarray:
+    """Some frames of the first clips, real above reconstruction: a picture `[2 * rows, frames, 3]` uint8.
+
+    A clip has a row of `frames` frames, evenly spread; pictures (T = 1) stand side by side in one row.
+    """
+    truth = video[:clips].to(model.device)
+    pairs = torch.stack([truth, model.decode(model.encode(truth)).video.to(truth.dtype)])  # [2, B, 3, T, H, W]
+    count = pairs.shape[3]
+    shown = torch.linspace(0, count - 1, min(frames, count)).round().long().unique().to(pairs.device)
+    pixels = ((pairs.index_select(3, shown).float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    rows = pixels.permute(1, 0, 4, 3, 5, 2) if count > 1 else pixels.permute(3, 0, 4, 1, 5, 2)
+    return rows.flatten(3, 4).flatten(0, 2).cpu().numpy()  # [B * 2 * H, T * W, 3]
 
 
 def validate_motion(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:

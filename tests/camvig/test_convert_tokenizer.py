@@ -18,11 +18,13 @@ from camvig.modeling_camvig.open_weights import open_weights_config, original_na
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.pipelines.convert_tokenizer import read_config
 from camvig.pipelines.pipeline_camvig import CamViGPipeline
+from camvig.training_scripts.assemble_checkpoint import assemble
 from camvig.training_scripts.optimizers import build_optimizers
 from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
+from camvig.training_scripts.training_arguments import TrainingArguments
 from camvig.training_scripts.training_loop import load_weights
-from camvig.training_scripts.visual_losses import plain_losses
+from camvig.training_scripts.visual_losses import PlainLosses, PlainLossWeights
 from camvig.training_scripts.visual_validation import validate_plain
 
 SMALL = {
@@ -168,8 +170,10 @@ def test_training_goes_on_from_it(convert, files, source, tmp_path):
     assert convert(source) == 0
     model = CamViGVisualTokenizer(read_config(files / f"{source}.yaml", source))
     load_weights(model, tmp_path / "out")
-    optimizers = build_optimizers(model, MUON_PATTERN, 1e-4, 1e-4, 0.0)
+    arguments = TrainingArguments("run", steps=4, batch_size=2, learning_rate=1e-4, muon_learning_rate=1e-4)
+    optimizers = build_optimizers(model, MUON_PATTERN, arguments)
     batch = {"video": torch.rand(2, 3, 5, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1}
+    plain_losses = PlainLosses(PlainLossWeights())
     before = validate_plain(model.eval(), batch)["psnr"]
     for _ in range(4):
         losses = plain_losses(model.train(), batch, 0.0)
@@ -201,6 +205,20 @@ def test_the_pipeline_and_the_caches_take_it(convert, source, tmp_path, build_ti
     poses, intrinsics = np.tile(np.eye(4, dtype=np.float32), (17, 1, 1)), np.full((17, 4), 0.5, np.float32)
     clip = {"frames": frames, "depth": None, "has_path": False, "camera_to_world": poses, "intrinsics": intrinsics}
     (row,) = encode_clips([clip], tokenizers)
-    rounded = CamViGPipeline(tokenizers.visual, tiny.camera_tokenizer, transformer)
-    in_use = rounded.encode_pictures([rounded.prepare_picture(picture)])
+    in_use = loaded.encode_pictures([loaded.prepare_picture(picture)])
     assert row["image_ids"] == in_use[0].tolist() and len(row["video_ids"]) == 4 * 16
+
+
+@pytest.mark.parametrize("source", SMALL)
+def test_caches_and_assembled_checkpoints_keep_its_precision(convert, source, tmp_path, build_tiny_pipeline):
+    assert convert(source) == 0
+    tiny = build_tiny_pipeline()
+    settings = tiny.transformer.config.to_dict() | {"visual_levels": tokenizer_of(source).config.code_levels}
+    CamViGForConditionalGeneration(CamViGConfig.from_dict(settings)).save_pretrained(tmp_path / "transformer")
+    tiny.camera_tokenizer.save_pretrained(tmp_path / "camera")
+    assemble(tmp_path / "out", tmp_path / "camera", tmp_path / "transformer", tmp_path / "checkpoint")
+    converted = CamViGVisualTokenizer.from_pretrained(tmp_path / "out", dtype=torch.float32)
+    assembled = CamViGPipeline.from_pretrained(tmp_path / "checkpoint").visual_tokenizer
+    cached = Tokenizers.load(tmp_path / "out", tmp_path / "camera").visual
+    for name, weight in converted.named_parameters():
+        assert torch.equal(assembled.get_parameter(name), weight) and torch.equal(cached.get_parameter(name), weight)

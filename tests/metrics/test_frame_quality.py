@@ -1,11 +1,11 @@
-"""PSNR: known values, masks, and the two values that are no ordinary number."""
+"""PSNR: known values, masks, and the two values that are no ordinary number. SSIM: known values, and the slow sum."""
 
 import math
 
 import numpy as np
 import pytest
 
-from camvig.metrics.frame_quality import mean_psnr, psnr
+from camvig.metrics.frame_quality import mean_psnr, picture_psnr, picture_ssim, psnr, ssim
 
 
 def grey_clip(level: int, num_frames: int = 3) -> np.ndarray:
@@ -62,3 +62,76 @@ def test_unfit_mask_is_refused(mask):
 def test_clips_of_two_shapes_are_refused():
     with pytest.raises(ValueError, match="in one shape"):
         psnr(grey_clip(1), grey_clip(1, num_frames=4))
+
+
+def test_psnr_of_a_picture_is_that_of_a_frame():
+    picture, truth = noise_pair()
+    assert picture_psnr(picture, truth) == pytest.approx(psnr(np.stack([truth, picture]), np.stack([truth, truth])))
+    assert picture_psnr(truth, truth) == math.inf
+
+
+def noise_pair(height: int = 19, width: int = 23) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth picture with noise, and without."""
+    rows, columns = np.mgrid[:height, :width]
+    truth = np.stack([100 + 3 * rows, 40 + 7 * columns, 120 + 2 * rows + columns], axis=-1).astype(np.uint8)
+    noise = np.random.default_rng(3).integers(-20, 21, truth.shape)
+    return (truth + noise).clip(0, 255).astype(np.uint8), truth
+
+
+def test_ssim_of_two_even_greys_is_the_luminance_term():
+    """No variance: what is left of the formula is (2ab + C1) / (a^2 + b^2 + C1), C1 = (0.01 * 255)^2."""
+    even = np.full((16, 16, 3), 100, np.uint8)
+    expected = (2 * 100 * 120 + 6.5025) / (100**2 + 120**2 + 6.5025)
+    assert picture_ssim(even, np.full_like(even, 120)) == pytest.approx(expected, abs=1e-9)
+    assert picture_ssim(even, even) == pytest.approx(1.0)
+
+
+def test_ssim_of_a_negative():
+    """Inverted noise about 127.5: equal variances, covariance -variance, so nearly -1 times the luminance."""
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert picture_ssim(picture, 255 - picture) < -0.9
+    assert picture_ssim(picture, picture) == pytest.approx(1.0)
+
+
+def test_ssim_is_the_slow_sum_over_windows():
+    picture, truth = noise_pair()
+    offsets = np.arange(-5, 6)
+    window = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * 1.5**2))
+    window /= window.sum()
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    values = []
+    for row in range(19 - 10):
+        for column in range(23 - 10):
+            for channel in range(3):
+                x, y = (each[row : row + 11, column : column + 11, channel].astype(float) for each in (picture, truth))
+                mean_x, mean_y = (window * x).sum(), (window * y).sum()
+                variance_x, variance_y = (window * (x - mean_x) ** 2).sum(), (window * (y - mean_y) ** 2).sum()
+                covariance = (window * (x - mean_x) * (y - mean_y)).sum()
+                values.append(
+                    (2 * mean_x * mean_y + c1)
+                    * (2 * covariance + c2)
+                    / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))
+                )
+    assert 0.2 < picture_ssim(picture, truth) == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_ssim_is_that_of_scikit_image():
+    """Version 0.26.0: gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, channel_axis=2."""
+    assert picture_ssim(*noise_pair()) == pytest.approx(0.498658662, abs=1e-6)
+
+
+def test_ssim_of_a_clip_leaves_the_first_frame_out():
+    picture, truth = noise_pair()
+    generated = np.stack([255 - truth, picture, truth])
+    expected = (picture_ssim(picture, truth) + 1) / 2
+    assert ssim(generated, np.stack([truth, truth, truth])) == pytest.approx(expected)
+
+
+def test_pictures_that_ssim_cannot_take():
+    picture, truth = noise_pair()
+    with pytest.raises(ValueError, match="at least 11 pixels a side"):
+        picture_ssim(picture[:10], truth[:10])
+    with pytest.raises(ValueError, match="in one shape"):
+        picture_ssim(picture, truth[:12])
+    with pytest.raises(ValueError, match="of uint8, got"):
+        picture_ssim(picture.astype(float), truth)

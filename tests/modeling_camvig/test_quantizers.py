@@ -124,3 +124,28 @@ def test_finite_scalar_penalty_grows_with_saturation():
     quantizer = build("fsq")
     assert quantizer(torch.zeros(3, 6))[1] == 0
     assert quantizer(torch.full((3, 6), 9.0))[1] > quantizer(torch.full((3, 6), 1.0))[1] > 0
+
+
+def test_lookup_free_losses_are_entropies_in_nats_a_digit():
+    quantizer = build("lfq")
+    ids = torch.randint(0, VOCABULARY, (20000,), generator=torch.Generator().manual_seed(6))
+    everything = quantizer.losses(8 * quantizer.ids_to_codes(ids))
+    assert everything["sample_entropy"] < 1e-3
+    torch.testing.assert_close(everything["batch_entropy"], torch.tensor(2.0).log(), atol=5e-3, rtol=0)
+    assert quantizer.losses(quantizer.ids_to_codes(ids))["commitment"] == 0
+    nothing = quantizer.losses(torch.zeros(50, 18))
+    torch.testing.assert_close(nothing["sample_entropy"], torch.tensor(2.0).log())
+    assert quantizer.losses(torch.full((50, 18), 8.0))["batch_entropy"] < 1e-3
+
+
+def test_digits_that_repeat_each_other_count_once_in_the_batch_entropy():
+    sign = torch.where(torch.arange(64) % 2 == 0, 8.0, -8.0)[:, None]
+    repeated = build("lfq").losses(sign.expand(-1, 18))["batch_entropy"]
+    torch.testing.assert_close(repeated, torch.tensor(2.0).log() / 9, atol=1e-4, rtol=0)
+
+
+def test_finite_scalar_commitment_begins_where_all_levels_are_reached():
+    quantizer = build("fsq")
+    edge = torch.tensor([[-4.0, 4.0] * 3])
+    assert quantizer.losses(edge)["commitment"] == 0 and quantizer.losses(edge + 1)["commitment"] > 0
+    assert quantizer.codes_to_ids(quantizer(edge)[0]) == quantizer.codes_to_ids(edge.sign())

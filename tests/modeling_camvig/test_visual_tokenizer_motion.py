@@ -332,7 +332,11 @@ def test_geometries_that_do_not_fit_are_refused(changes, message):
     [
         ({"video": (1, 3, 5, 32, 24)}, r"expected video \[B, 3, T, 32, 32\], got \[1, 3, 5, 32, 24\]"),
         ({"video": (1, 2, 5, 32, 32)}, r"expected video \[B, 3, T, 32, 32\], got \[1, 2, 5, 32, 32\]"),
-        ({"video": (1, 3, 4, 32, 32)}, r"1 \+ a multiple of 4 frames, got 4"),
+        ({"video": (1, 3, 5, 33, 33)}, r"expected video \[B, 3, T, 32, 32\], got \[1, 3, 5, 33, 33\]"),
+        ({"video": (1, 3, 4, 32, 32)}, r"1 \+ a multiple of 4 frames, got 4; the nearest is 1 or 5:"),
+        ({"video": (1, 3, 16, 32, 32)}, r"1 \+ a multiple of 4 frames, got 16; the nearest is 13 or 17:"),
+        ({"video": (1, 3, 18, 32, 32)}, r"1 \+ a multiple of 4 frames, got 18; the nearest is 17 or 21:"),
+        ({"video": (1, 3, 0, 32, 32)}, r"1 \+ a multiple of 4 frames, got 0; the nearest is 1:"),
         ({"flow": None}, "with its flow"),
         ({"visibility": None}, "with its flow"),
         ({"flow": (1, 2, 2, 32, 32)}, r"expected flow .* got \[1, 2, 2, 32, 32\]"),
@@ -351,6 +355,7 @@ def test_clips_that_do_not_fit_are_refused(changes, message):
     [
         (torch.full((1, 2, 4, 4), 2**18), None, "expected ids in 0..262143"),
         (torch.full((1, 2, 4, 4), -1), None, "expected ids in 0..262143"),
+        (torch.zeros(1, 2, 4, 4), None, "expected ids of int64, got torch.float32"),
         (torch.zeros(1, 2, 4, 5, dtype=torch.long), None, r"got \[1, 2, 4, 5\]"),
         (torch.zeros(1, 16, dtype=torch.long), None, r"got \[1, 16\]"),
         (torch.zeros(1, 0, 4, 4, dtype=torch.long), None, "got .1, 0, 4, 4"),

@@ -144,10 +144,11 @@ def test_training_lowers_the_reconstruction_loss(quantizer):
     video = torch.nn.functional.interpolate(coarse, size=(5, 16, 16), mode="trilinear")
     losses = []
     for _ in range(40):
-        reconstruction, auxiliary_loss, ids = autoencoder(video)
-        loss = (reconstruction - video).square().mean()
+        output = autoencoder(video)
+        ids, loss = output["ids"], (output["reconstruction"] - video).square().mean()
+        entropies = output["sample_entropy"] - output["batch_entropy"] if quantizer == "lfq" else 0
         optimizer.zero_grad()
-        (loss + auxiliary_loss).backward()
+        (loss + 0.1 * entropies + 0.05 * output["commitment"]).backward()
         optimizer.step()
         losses.append(loss.item())
     assert ids.shape == (4, 2, 2, 2) and len(ids.unique()) > 4
@@ -158,8 +159,7 @@ def test_training_lowers_the_reconstruction_loss(quantizer):
 def test_every_weight_gets_a_gradient_through_the_quantizer(quantizer):
     autoencoder = PlainAutoencoder(thin_config(quantizer))
     video = random_video(6, frames=5, size=16)
-    reconstruction, _, _ = autoencoder(video)
-    (reconstruction - video).square().mean().backward()
+    (autoencoder(video)["reconstruction"] - video).square().mean().backward()
     without = [name for name, weight in autoencoder.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert without == []
 
@@ -240,7 +240,49 @@ def test_tensors_that_do_not_fit_are_refused():
     autoencoder = PlainAutoencoder(thin_config())
     with pytest.raises(ValueError, match=r"1 \+ a multiple of 4 frames, got 4"):
         autoencoder.encode_latent(torch.zeros(1, 3, 4, 16, 16))
+    with pytest.raises(ValueError, match="got 4; the nearest is 1 or 5: cut or resample"):
+        CamViGVisualTokenizer(thin_config(image_size=16)).encode(torch.zeros(1, 3, 4, 16, 16))
+    with pytest.raises(ValueError, match="got 0; the nearest is 1:"):
+        autoencoder.encode_latent(torch.zeros(1, 3, 0, 16, 16))
     with pytest.raises(ValueError, match="multiples of 8"):
         autoencoder.encode_latent(torch.zeros(1, 3, 5, 16, 20))
     with pytest.raises(ValueError, match="expected codes"):
         autoencoder.decode_codes(torch.zeros(1, 2, 2, 2, 6))
+
+
+def test_activation_checkpointing_changes_no_gradient():
+    tokenizer = CamViGVisualTokenizer(thin_config(image_size=16)).train()
+    video, gradients = random_video(9, frames=5, size=16), []
+    for checkpointing in (False, True):
+        if checkpointing:
+            tokenizer.activation_checkpointing_enable()
+        tokenizer.zero_grad()
+        kept = 0
+
+        def count(tensor):
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            loss = (tokenizer(video)["reconstruction"] - video).square().mean()
+        loss.backward()
+        gradients.append((kept, [weight.grad.clone() for weight in tokenizer.parameters()]))
+    (all_kept, plain), (fewer_kept, checkpointed) = gradients
+    assert fewer_kept < 0.7 * all_kept
+    for ours, theirs in zip(plain, checkpointed, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.full((1, 2, 2, 2), 2**18), "expected ids in 0..262143, got 262144"),
+        (torch.full((1, 2, 2, 2), -1), "expected ids in 0..262143, got -1"),
+        (torch.zeros(1, 2, 2, 3, dtype=torch.int64), r"expected ids \[B, t, 2, 2\]"),
+        (torch.zeros(1, 2, 2, 2), "expected ids of int64, got torch.float32"),
+    ],
+)
+def test_ids_that_no_tokenizer_writes_are_refused(ids, message):
+    with pytest.raises(ValueError, match=message):
+        CamViGVisualTokenizer(thin_config(image_size=16)).decode(ids)

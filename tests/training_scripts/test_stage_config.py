@@ -14,6 +14,8 @@ from camvig.training_scripts.finetune_config import load_finetune
 from camvig.training_scripts.stage_config import load_stage, parse_stage
 from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
 from camvig.training_scripts.training_arguments import TrainingArguments
+from camvig.training_scripts.visual_discriminator import DiscriminatorArguments
+from camvig.training_scripts.visual_losses import PlainLossWeights
 
 CONFIGS = Path(stage_config.__file__).with_name("configs")
 STAGES = {
@@ -117,6 +119,30 @@ def test_single_values_are_set(write):
     assert config.quantizer == "fsq" and list(config.hidden_sizes) == [8, 64] and data.panorama_clips == 0
     assert (training.steps, training.output_dir, training.keep_steps) == (3, "a=b.c", [1, 2])
     assert training.learning_rate == 0.5
+
+
+def test_sections_inside_sections_become_their_classes(write):
+    file = write(data={"losses": {"perceptual": 1}, "discriminator": {"channels": 16}})
+    _, data, _ = load(file, "data.losses.perceptual_network=lpips-vgg", "data.discriminator.start=0.5")
+    assert data.losses == PlainLossWeights(perceptual=1.0, perceptual_network="lpips-vgg")
+    assert data.discriminator == DiscriminatorArguments(channels=16, start=0.5)
+    assert load(file, "data.discriminator=null")[1].discriminator is None
+    assert load(write(), "data.discriminator.levels=3")[1].discriminator == DiscriminatorArguments(levels=3)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ("data.losses.perceptul=1", "PlainLossWeights under data.losses, got perceptul .did you mean perceptual"),
+        ("data.losses.perceptual=much", "expected data.losses.perceptual of type float, got 'much'"),
+        ("data.losses=1", "expected data.losses of type PlainLossWeights, got 1"),
+        ("data.discriminator.loss=wgan", "data.discriminator: expected loss 'hinge', 'non_saturating', got 'wgan'"),
+        ("data.cache_dir.name=1", "inside a section, got cache_dir with the value 'clips'"),
+    ],
+)
+def test_wrong_things_inside_sections_are_refused(write, change, message):
+    with pytest.raises(ValueError, match=message):
+        load(write(), change)
 
 
 @pytest.mark.parametrize("text, number", [("1e-3", 1e-3), ("2.0e-3", 2e-3), ("1", 1.0)])

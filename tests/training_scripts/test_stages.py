@@ -52,7 +52,9 @@ def trained(tmp_path_factory) -> Path:
     tokenizers = {name: folder / name / "model" for name in ("visual_tokenizer", "camera_tokenizer")}
     with pytest.MonkeyPatch.context() as monkeypatch:
         run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer", folder, **cache))
-        run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer_plain", folder, **cache))
+        run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer_image", folder, **cache))
+        inflate = {**cache, "training.init_from": folder / "visual_tokenizer_image" / "model"}
+        run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer_plain", folder, **inflate))
         run(train_camera_tokenizer, monkeypatch, *stage_arguments("camera_tokenizer", folder))
         places = [f"--{name.replace('_', '-')}={place}" for name, place in tokenizers.items()]
         tokenize(folder)
@@ -67,7 +69,9 @@ def trained(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("stage", ["visual_tokenizer", "visual_tokenizer_plain", "camera_tokenizer", "transformer"])
+@pytest.mark.parametrize(
+    "stage", ["visual_tokenizer", "visual_tokenizer_image", "visual_tokenizer_plain", "camera_tokenizer", "transformer"]
+)
 def test_stage_leaves_curves_and_a_model(trained, stage):
     lines = metrics(trained / stage)
     assert lines[-1]["split"] == "validation"
@@ -82,6 +86,19 @@ def test_stage_leaves_curves_and_a_model(trained, stage):
         and start["config"]["model"]
     )
     assert "Finished" in (trained / stage / "report.html").read_text()
+
+
+def test_the_plain_tokenizer_trains_with_all_its_losses_and_leaves_sample_grids(trained):
+    lines = metrics(trained / "visual_tokenizer_plain")
+    last = [line for line in lines if line["split"] == "train"][-1]
+    assert {"pixels", "temporal", "perceptual", "sample_entropy", "batch_entropy", "commitment"} <= set(last)
+    assert {"adversarial", "adversarial_scale", "adversary_loss", "adversary_lecam"} <= set(last)
+    assert "adversarial" not in lines[0]
+    assert {"psnr", "perceptual", "used_codes", "digit_entropy", "dead_digits"} <= set(lines[-1])
+    with Image.open(trained / "visual_tokenizer_plain" / "samples" / "step-00000006.png") as grid:
+        assert grid.size == (5 * 32, 2 * 2 * 32)
+    with Image.open(trained / "visual_tokenizer_image" / "samples" / "step-00000004.png") as grid:
+        assert grid.size == (4 * 32, 2 * 32)
 
 
 def test_transformer_is_validated_with_its_controls(trained):

@@ -3,11 +3,14 @@
 import pytest
 import torch
 
+from camvig.metrics.perceptual_distance import perceptual_distance
+from camvig.training_scripts.visual_discriminator import DiscriminatorArguments, build_adversary
 from camvig.training_scripts.visual_losses import (
+    PlainLosses,
+    PlainLossWeights,
     mean_over,
     motion_losses,
     pixel_loss,
-    plain_losses,
     temporal_change,
 )
 
@@ -114,14 +117,70 @@ def test_clips_without_hidden_pixels_have_no_loss_over_them():
     assert losses["hidden"] == 0 and losses["loss"].isfinite()
 
 
+def reconstructing(change=0.0, **losses):
+    """A model of kind "plain" that makes the video, but for a change."""
+
+    def model(video):
+        ids = torch.arange(8).reshape(2, 1, 2, 2) // 2
+        return {"reconstruction": video + change, "ids": ids, **{k: torch.tensor(v) for k, v in losses.items()}}
+
+    return model
+
+
 def test_plain_losses_of_perfect_and_of_flickering_frames():
-    video = motion_batch()["video"]
-    perfect = plain_losses(lambda _: (video, torch.tensor(0.25), None), {"video": video}, 0.0)
-    assert perfect["pixels"] == perfect["temporal"] == 0 and perfect["loss"] == 0.25
+    batch = motion_batch()
+    losses = PlainLosses(PlainLossWeights())(reconstructing(), batch, 0.0)
+    assert losses["pixels"] == losses["temporal"] == losses["perceptual"] == losses["loss"] == 0
+    assert losses["distinct_codes"] == 0.5 and torch.equal(losses["reconstruction"], batch["video"])
     flicker = 0.1 * (torch.arange(5) % 2)[:, None, None]
-    losses = plain_losses(lambda _: (video + flicker, torch.tensor(0.0), None), {"video": video}, 0.0)
+    losses = PlainLosses(PlainLossWeights(perceptual=0.0))(reconstructing(flicker), batch, 0.0)
     assert losses["temporal"].item() == pytest.approx(0.1, rel=1e-4)
+    assert losses["pixels"].item() == pytest.approx(0.04, rel=1e-4) and "perceptual" not in losses
     torch.testing.assert_close(losses["loss"], losses["pixels"] + losses["temporal"])
+
+
+def test_plain_losses_are_weighted_and_large_batch_entropy_is_good():
+    weights = PlainLossWeights(
+        pixels=2.0, temporal=0.0, perceptual=0.5, sample_entropy=3.0, batch_entropy=5.0, commitment=7.0
+    )
+    model = reconstructing(0.1, sample_entropy=0.3, batch_entropy=0.4, commitment=0.2)
+    losses = PlainLosses(weights)(model, motion_batch(), 0.0)
+    expected = 2 * losses["pixels"] + 0.5 * losses["perceptual"] + 3 * 0.3 - 5 * 0.4 + 7 * 0.2
+    torch.testing.assert_close(losses["loss"], expected)
+    assert losses["perceptual"] > 0
+
+
+def test_the_perceptual_loss_is_the_mean_over_frames():
+    batch = motion_batch()
+    change = torch.zeros(5, 1, 1)
+    change[3] = 0.4
+    losses = PlainLosses(PlainLossWeights())(reconstructing(change), batch, 0.0)
+    frames = batch["video"][:, :, 3]
+    expected = perceptual_distance(frames + 0.4, frames).mean() / 5
+    torch.testing.assert_close(losses["perceptual"], expected)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_the_discriminator_counts_from_its_start_and_in_proportion(adaptive):
+    torch.manual_seed(0)
+    settings = DiscriminatorArguments(channels=8, levels=2, start=0.5, adaptive=adaptive)
+    weights = PlainLossWeights(perceptual=0.0, temporal=0.0, adversarial=0.25)
+    losses_of = PlainLosses(weights, build_adversary(settings), settings)
+    change = (0.1 * torch.ones(2, 3, 5, 16, 16)).requires_grad_()
+    batch = motion_batch()
+    assert "adversarial" not in losses_of(reconstructing(change), batch, 0.49)
+    losses = losses_of(reconstructing(change), batch, 0.5)
+    scale = losses["adversarial_scale"]
+    torch.testing.assert_close(losses["loss"], losses["pixels"] + 0.25 * scale * losses["adversarial"])
+    pixels, adversarial = (
+        torch.autograd.grad(losses[name], change, retain_graph=True)[0].norm() for name in ("pixels", "adversarial")
+    )
+    torch.testing.assert_close(scale, pixels / adversarial if adaptive else torch.tensor(1.0))
+
+
+def test_an_unknown_perceptual_network_is_refused():
+    with pytest.raises(ValueError, match="'embedded', 'lpips-vgg', 'lpips-alex', got 'vgg'"):
+        PlainLossWeights(perceptual_network="vgg")
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 8), (2, 4, 3, 8, 8)], ids=["pictures", "frames"])
