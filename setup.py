@@ -37,7 +37,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
-        "camvig.training_scripts": ["configs/*.yaml"],
+        "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
     install_requires=[
@@ -49,6 +49,7 @@ setup(
         "numba>=0.66",
         "numpy>=2.2",
         "opencv-python-headless>=5.0",
+        "peft>=0.21",
         "pillow>=11",
         "pyarrow>=22",
         "pyyaml>=6.0",
