@@ -71,6 +71,8 @@ def one_step(config_file: Path, mode: str, threads: int) -> dict:
     adapted = get_peft_model(base.to(torch.bfloat16), adapters) if mode == "lora" else None  # type: ignore[arg-type]
     built = time.perf_counter() - started
     cost, step = base.cost(), TrainingStep(base, training, 1, threads=threads, adapted=adapted)
+    measured = step.measure(1)
+    step.compute_gradients()  # now beside the optimizer's moments: the peak is that of any later step
     return {
         "parameters": cost.parameters,
         "trainable_parameters": cost.trainable_parameters,
@@ -78,7 +80,7 @@ def one_step(config_file: Path, mode: str, threads: int) -> dict:
         "adamw_state_gb": round(cost.training_state_bytes / 1e9, 2),
         "build_seconds": round(built, 1),
         "threads": threads,
-        **step.measure(1),
+        **measured,
     }
 
 

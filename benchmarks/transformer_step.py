@@ -117,9 +117,7 @@ class TrainingStep:
     def run(self) -> tuple[float, float]:
         """Seconds of forward and backward, and of clipping and the optimizers."""
         started = self.clock()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
-            loss = self.forward(**self.batch, return_logits=False).loss
-        loss.backward()
+        self.compute_gradients()
         middle = self.clock()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.training.gradient_clip)
         for optimizer in self.optimizers:
@@ -127,6 +125,11 @@ class TrainingStep:
         for parameter in self.parameters:
             parameter.grad = None
         return middle - started, self.clock() - middle
+
+    def compute_gradients(self):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            loss = self.forward(**self.batch, return_logits=False).loss
+        loss.backward()
 
     def matmul_rate(self) -> float:
         """FLOPs a second of a square bfloat16 product, after one that warms the caches."""
