@@ -107,9 +107,7 @@ def wrapped_modules(plugin: FullyShardedDataParallelPlugin, model) -> list[str]:
 def trained(tmp_path_factory) -> dict[str, dict]:
     """What `sharded_training.py` gives, started by `accelerate launch` with the configurations for processors."""
     folder = tmp_path_factory.mktemp("sharded")
-    sharding = {
-        name: value for name, value in launcher_environment("gpus_fsdp2").items() if name.startswith("FSDP_")
-    }
+    sharding = {name: value for name, value in launcher_environment("gpus_fsdp2").items() if name.startswith("FSDP_")}
     environment = {**os.environ, **sharding, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     results = {}
     for name in ("one_cpu", "two_cpus"):

@@ -8,7 +8,13 @@ import pytest
 import torch
 import yaml
 
-from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokenizer, CamViGVisualTokenizerConfig
+from camvig import (
+    CamViGCameraTokenizerConfig,
+    CamViGConfig,
+    CamViGForConditionalGeneration,
+    CamViGVisualTokenizer,
+    CamViGVisualTokenizerConfig,
+)
 from camvig.training_scripts import stage_config
 from camvig.training_scripts.stage_config import load_stage, parse_stage
 from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
@@ -48,6 +54,17 @@ def test_every_visual_tokenizer_configuration_fits_its_network(file):
     with torch.device("meta"):
         tokenizer = CamViGVisualTokenizer(config)
     assert tokenizer.num_parameters() > 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "tokens"), [("tiny", 7, 5 + 68 + 64 + 255), ("100m", 100, 392), ("paper", 926, 5 + 424 + 1279)]
+)
+def test_the_transformers_are_of_the_size_that_they_say(name, millions, tokens):
+    file = CONFIGS / f"transformer_{name}.yaml"
+    config, _, _ = load_stage(file, [], *stage_of(file))
+    with torch.device("meta"):
+        cost = CamViGForConditionalGeneration(config).cost()
+    assert round(cost.parameters / 1e6) == millions and cost.sequence_tokens == tokens
 
 
 SECTIONS = {
