@@ -134,5 +134,5 @@ def test_a_decoder_of_experts_is_refused():
         num_experts_per_tok=2,
     )
     model = CamViGForConditionalGeneration(CamViGConfig(text_config=text_config, latent_size=2, camera_frames=5))
-    with pytest.raises(ValueError, match="expected a decoder whose matrices are linear maps, got .*experts"):
+    with pytest.raises(ValueError, match=r"expected a decoder whose matrices are linear maps, got .*experts"):
         model.cost()
