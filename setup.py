@@ -38,7 +38,7 @@ setup(
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
         "camvig.metrics": ["perceptual_weights/*"],
-        "camvig.training_scripts": ["configs/*.yaml", "*.jinja"],
+        "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },
     install_requires=[

@@ -1,49 +1,65 @@
-"""Seconds of one training step of the tiny transformer, by precision and attention: which is quickest on this machine?
+"""What one training step of the transformer costs, and how much of this machine's bfloat16 rate it uses (utilisation).
 
-    python benchmarks/transformer_step.py [--config training_scripts/configs/transformer_tiny.yaml] [--steps 5]
+    OMP_NUM_THREADS=1 python benchmarks/transformer_step.py [--config training_scripts/configs/transformer_tiny.yaml]
 
-Random ids, forward and backward, no optimizer; one JSON line a combination. On processors with bfloat16 matrix units
-"bf16" wins, on others "no" does: set `training.mixed_precision` and `data.attention` accordingly.
+Random ids; forward, backward, clipping and the optimizers of the trainer; one JSON line a combination of precision and
+attention. Utilisation = the model's own FLOPs (`model.cost()`: recomputation and optimizer are not counted) a second of
+the whole step, over the rate of a 2048 x 2048 bfloat16 product, which is timed just before and just after each step: the
+quicker of the two counts, and the median of the steps is printed. With one thread all times are processor seconds, so
+that other work on the machine disturbs them little; with more they are wall-clock seconds.
+
+On processors with bfloat16 matrix units "bf16" wins, on others "no" does: set `training.mixed_precision` and
+`data.attention` accordingly.
 """
 
 import argparse
-import itertools
 import json
+import statistics
 import time
 from pathlib import Path
 
 import torch
 
 from camvig import CamViGConfig, CamViGForConditionalGeneration
+from camvig.training_scripts.finetune import MUON_PATTERN
 from camvig.training_scripts.finetune_config import load_finetune
+from camvig.training_scripts.optimizers import build_optimizers
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "training_scripts/configs/transformer_tiny.yaml"
+MATMUL_SIZE = 2048
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, help="samples a step; the configuration's by default")
+    parser.add_argument("--mixed-precision", nargs="+", choices=["no", "bf16"], default=["no", "bf16"])
+    parser.add_argument("--attention", nargs="+", default=["sdpa", "camvig_matmul"])
+    parser.add_argument("--compile", action="store_true", help="through torch.compile (needs a C++ compiler)")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     stage = load_finetune(options.config, [])
     config, training = stage.config, stage.training
-    torch.manual_seed(0)
-    model = CamViGForConditionalGeneration(config)
-    batch = random_batch(config, training.batch_size)
-    for precision, attention in itertools.product(("no", "bf16"), ("sdpa", "camvig_matmul")):
-        model.set_attn_implementation(attention)
-        seconds = step_seconds(model, batch, precision == "bf16", options.steps)
-        print(
-            json.dumps(
-                {
-                    "benchmark": "transformer_step",
-                    "mixed_precision": precision,
-                    "attention": attention,
-                    "seconds": round(seconds, 3),
-                }
-            ),
-            flush=True,
-        )
+    batch_size = options.batch_size or training.batch_size
+    for precision in options.mixed_precision:
+        for attention in options.attention:
+            torch.manual_seed(0)
+            model = CamViGForConditionalGeneration(config).train()
+            model.set_attn_implementation(attention)
+            setting = {
+                "config": options.config.stem,
+                "parameters": model.cost().parameters,
+                "mixed_precision": precision,
+                "attention": attention,
+                "compiled": options.compile,
+                "batch_size": batch_size,
+                "threads": options.threads,
+            }
+            step = TrainingStep(model, training, batch_size, precision == "bf16", options.compile, options.threads)
+            step.run()  # the first is slower
+            print(json.dumps({"benchmark": "transformer_step", **setting, **step.measure(options.steps)}), flush=True)
 
 
 def random_batch(config: CamViGConfig, size: int) -> dict[str, torch.Tensor]:
@@ -54,17 +70,74 @@ def random_batch(config: CamViGConfig, size: int) -> dict[str, torch.Tensor]:
     return {**ids, "camera_ids": codes + levels * config.camera_codebook_size}
 
 
-def step_seconds(model, batch: dict[str, torch.Tensor], autocast: bool, steps: int) -> float:
-    """The fastest of `steps` steps, after one that is not counted."""
-    seconds = []
-    for _ in range(steps + 1):
-        started = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            loss = model(**batch, return_logits=False).loss
+class TrainingStep:
+    """A step of the trainer on one random batch, timed in its parts.
+
+    Args:
+        model: a `CamViGForConditionalGeneration`.
+        training: `TrainingArguments`, for the optimizers.
+        adapted: `model` with adapters around it, if it has any; what has a gradient is then trained by AdamW.
+    """
+
+    def __init__(self, model, training, batch_size, autocast=True, compiled=False, threads=1, adapted=None):
+        self.training, self.autocast = training, autocast
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.forward = torch.compile(adapted or model) if compiled else adapted or model
+        self.batch = random_batch(model.config, batch_size)
+        self.optimizers = (
+            [torch.optim.AdamW(self.parameters, training.learning_rate)]
+            if adapted
+            else build_optimizers(model, MUON_PATTERN, training)
+        )
+        self.flops = batch_size * model.cost().training_flops
+        self.clock = time.process_time if threads == 1 else time.perf_counter
+
+    def measure(self, steps: int) -> dict[str, float]:
+        """Medians of `steps` steps."""
+        rows = []
+        for _ in range(steps):
+            before = self.matmul_rate()
+            started = time.perf_counter()
+            model_seconds, optimizer_seconds = self.run()
+            wall = time.perf_counter() - started
+            rate, seconds = max(before, self.matmul_rate()), model_seconds + optimizer_seconds
+            rows.append(
+                {
+                    "model_gflop": self.flops / 1e9,
+                    "step_seconds": seconds,
+                    "optimizer_seconds": optimizer_seconds,
+                    "wall_seconds": wall,
+                    "matmul_gflop_per_second": rate / 1e9,
+                    "utilisation": self.flops / seconds / rate,
+                    "utilisation_without_optimizer": self.flops / model_seconds / rate,
+                }
+            )
+        return {name: float(f"{statistics.median(row[name] for row in rows):.4g}") for name in rows[0]}
+
+    def run(self) -> tuple[float, float]:
+        """Seconds of forward and backward, and of clipping and the optimizers."""
+        started = self.clock()
+        self.compute_gradients()
+        middle = self.clock()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.training.gradient_clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        for parameter in self.parameters:
+            parameter.grad = None
+        return middle - started, self.clock() - middle
+
+    def compute_gradients(self):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+            loss = self.forward(**self.batch, return_logits=False).loss
         loss.backward()
-        model.zero_grad(set_to_none=True)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[1:])
+
+    def matmul_rate(self) -> float:
+        """FLOPs a second of a square bfloat16 product, after one that warms the caches."""
+        matrix = torch.randn(MATMUL_SIZE, MATMUL_SIZE, dtype=torch.bfloat16)
+        matrix @ matrix
+        started = self.clock()
+        matrix @ matrix
+        return 2 * MATMUL_SIZE**3 / (self.clock() - started)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,10 @@ class CameraEmbedding(nn.Module):
         """camera_ids `[B, L*n]`, camera_is_missing bool `[B]` -> `[B, L*n, D]`."""
         embedding = self.table(camera_ids)
         if self.from_features is not None:
-            embedding = embedding + self.from_features(self.features[camera_ids])
+            features = self.features[camera_ids].to(
+                self.from_features.weight.dtype
+            )  # FSDP2 may hold weights in bfloat16
+            embedding = embedding + self.from_features(features)
         return torch.where(camera_is_missing[:, None, None], self.missing.weight[0].to(embedding.dtype), embedding)
 
 

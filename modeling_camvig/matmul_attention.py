@@ -32,7 +32,7 @@ def matmul_attention(
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    query, key = (query * scale).to(value.dtype), key.to(value.dtype)  # autocast leaves norms and rotations in float32
+    query, key = query.to(value.dtype) * scale, key.to(value.dtype)  # autocast leaves norms and rotations in float32
     length = query.shape[2] if attention_mask is None else int((attention_mask[0, 0, 0] == 0).sum())
     seen = key.shape[2] if attention_mask is None else length
     output = _attend(query[:, :, :length], key[:, :, :seen], value[:, :, :seen], None, dropout)
@@ -46,7 +46,9 @@ def matmul_attention(
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
     with torch.autocast(query.device.type, enabled=False):  # softmax of CPU bfloat16 is computed in float32 inside
         scores = query @ key.transpose(2, 3)
-        weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
+        if mask is not None:
+            scores += mask  # in place: the product's gradient does not need it
+        weights = torch.softmax(scores, dim=-1)
         return nn.functional.dropout(weights, dropout) @ value
 
 

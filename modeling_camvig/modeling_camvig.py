@@ -26,6 +26,7 @@ from transformers.utils.generic import ModelOutput
 
 from . import matmul_attention  # noqa: F401  (registers the attention "camvig_matmul")
 from .configuration_camvig import CamViGConfig
+from .cost import TransformerCost, transformer_cost
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
 from .generation import FactorSampler, check_sampling, write_video
 from .matmul_attention import MATMUL_ATTENTION
@@ -53,7 +54,10 @@ class CamViGOutput(ModelOutput):
 
 
 class CamViGForConditionalGeneration(PreTrainedModel):
-    """The multimodal transformer of CamViG (section 3). `forward` trains it, `generate_video` samples from it."""
+    """The multimodal transformer of CamViG (section 3). `forward` trains it, `generate_video` samples from it.
+
+    `cost()` tells what it costs, as it stands: parameters, FLOPs and bytes a sample (`cost.TransformerCost`).
+    """
 
     config_class = CamViGConfig
     base_model_prefix = "camvig"
@@ -84,8 +88,15 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     def prefix_length(self) -> int:
         return len(SPECIAL_TOKENS) + self.config.num_camera_tokens + self.config.tokens_per_latent_frame
 
+    def cost(self) -> TransformerCost:
+        """Parameters, FLOPs and bytes of one sample: see `cost.transformer_cost`."""
+        return transformer_cost(self)
+
     def get_input_embeddings(self) -> nn.Module:
-        """The table of special tokens: the one embedding that every sequence passes through."""
+        """The table of special tokens: the one embedding that every sequence passes through.
+
+        It is used by calling it, never by its weight: Accelerate's FSDP2 shards it on its own.
+        """
         return self.special_tokens
 
     def _init_weights(self, module: nn.Module):
@@ -167,7 +178,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         say about it. The prefix ends in the bare <video>; its context is context[:, 0].
         """
         image, camera = self.image_embedding(image_ids), self.camera_embedding(camera_ids, camera_is_missing)
-        special = self.special_tokens.weight[:, None, None].expand(-1, len(image_ids), 1, -1)
+        tokens = torch.arange(len(SPECIAL_TOKENS), device=image_ids.device)
+        special = self.special_tokens(tokens)[:, None, None].expand(-1, len(image_ids), 1, -1)
         prefix = torch.cat(
             [
                 special[0],

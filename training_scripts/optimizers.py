@@ -15,17 +15,20 @@ from .training_arguments import TrainingArguments
 
 
 class Muon(torch.optim.Muon):
-    """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters."""
+    """torch's Muon over matrices and, as matrices, convolution kernels.
+
+    Matrices are the given parameters themselves, so that FSDP2 may put its shards in their place; a kernel is a view of
+    its parameter, and its gradient is read from there (under FSDP2 kernels are not supported).
+    """
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, weight_decay: float = 0.0):
-        self._sources = parameters
-        matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]  # views
+        matrices = [p if p.ndim == 2 else nn.Parameter(p.detach().flatten(1)) for p in parameters]
+        self._kernels = [pair for pair in zip(matrices, parameters, strict=True) if pair[0] is not pair[1]]
         super().__init__(matrices, lr=learning_rate, weight_decay=weight_decay, momentum=0.95)
 
     def step(self, closure=None):
-        matrices = (matrix for group in self.param_groups for matrix in group["params"])
-        for matrix, source in zip(matrices, self._sources, strict=True):
-            matrix.grad = None if source.grad is None else source.grad.flatten(1)
+        for matrix, kernel in self._kernels:
+            matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
         return super().step(closure)
 
 

@@ -8,7 +8,13 @@ import pytest
 import torch
 import yaml
 
-from camvig import CamViGCameraTokenizerConfig, CamViGConfig, CamViGVisualTokenizer, CamViGVisualTokenizerConfig
+from camvig import (
+    CamViGCameraTokenizerConfig,
+    CamViGConfig,
+    CamViGForConditionalGeneration,
+    CamViGVisualTokenizer,
+    CamViGVisualTokenizerConfig,
+)
 from camvig.training_scripts import stage_config
 from camvig.training_scripts.finetune_config import load_finetune
 from camvig.training_scripts.stage_config import load_stage, parse_stage
@@ -38,13 +44,15 @@ def is_of(file: Path, stages) -> bool:
     return any(file.stem.startswith(f"{stage}_") for stage in stages)
 
 
+def configurations_of(stages) -> list[Path]:
+    return [file for file in sorted(CONFIGS.glob("*.yaml")) if is_of(file, stages)]
+
+
 def test_every_shipped_configuration_is_of_a_stage():
-    assert all(file.suffix == ".yaml" and is_of(file, (*STAGES, *FINETUNE_STAGES)) for file in CONFIGS.iterdir())
+    assert all(is_of(file, (*STAGES, *FINETUNE_STAGES)) for file in CONFIGS.glob("*.yaml"))
 
 
-@pytest.mark.parametrize(
-    "file", [f for f in sorted(CONFIGS.iterdir()) if is_of(f, FINETUNE_STAGES)], ids=lambda f: f.name
-)
+@pytest.mark.parametrize("file", configurations_of(FINETUNE_STAGES), ids=lambda file: file.name)
 def test_every_shipped_configuration_of_the_transformer_loads(file):
     stage = load_finetune(file, [])
     assert (stage.config is None) == ("model" not in yaml.safe_load(file.read_text(encoding="utf-8")))
@@ -54,7 +62,7 @@ def test_every_shipped_configuration_of_the_transformer_loads(file):
     )
 
 
-@pytest.mark.parametrize("file", [f for f in sorted(CONFIGS.iterdir()) if is_of(f, STAGES)], ids=lambda f: f.name)
+@pytest.mark.parametrize("file", configurations_of(STAGES), ids=lambda file: file.name)
 def test_every_shipped_configuration_loads(file):
     config_class, data_class = stage_of(file)
     config, data, training = load_stage(file, [], config_class, data_class)
@@ -72,6 +80,17 @@ def test_every_visual_tokenizer_configuration_fits_its_network(file):
     with torch.device("meta"):
         tokenizer = CamViGVisualTokenizer(config)
     assert tokenizer.num_parameters() > 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "tokens"), [("tiny", 7, 5 + 68 + 64 + 255), ("100m", 100, 392), ("paper", 926, 5 + 424 + 1279)]
+)
+def test_the_transformers_are_of_the_size_that_they_say(name, millions, tokens):
+    file = CONFIGS / f"transformer_{name}.yaml"
+    with torch.device("meta"):
+        config = load_finetune(file, []).config
+        cost = CamViGForConditionalGeneration(config).cost()
+    assert round(cost.parameters / 1e6) == millions and cost.sequence_tokens == tokens
 
 
 SECTIONS = {
