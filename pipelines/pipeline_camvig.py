@@ -32,7 +32,14 @@ from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
-from .checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component, one_line, read_model_index
+from .checkpoint_folder import (
+    check_components_fit,
+    find_checkpoint_folder,
+    load_component,
+    one_line,
+    read_model_index,
+    without_code,
+)
 from .picture_files import PictureLike, load_picture
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
 from .sampling_settings import DEFAULT_SAMPLING
@@ -83,7 +90,8 @@ class CamViGPipeline(DiffusionPipeline):
 
         Weights are read strictly (`checkpoint_folder`) and computed with in float32, whatever they are stored in,
         unless `dtype=` says otherwise. With `device_map`, `quantization_config`, `variant` or `trust_remote_code`,
-        diffusers itself loads the components, by its own rules.
+        diffusers itself loads the components, by its own rules. Code that a checkpoint carries for those who have not
+        installed camvig is not fetched and never run, unless `trust_remote_code=True` asks for it.
 
         Args:
             pretrained_model_name_or_path: see above.
@@ -105,7 +113,12 @@ class CamViGPipeline(DiffusionPipeline):
             for name, component_class in COMPONENTS.items():
                 if name not in given:
                     given[name] = load_component(component_class, folder / name, _component_dtype(dtype, name))
-        return super().from_pretrained(folder, dtype=dtype, **given, **kwargs)
+        if kwargs.get("trust_remote_code"):
+            return super().from_pretrained(folder, dtype=dtype, **given, **kwargs)
+        with without_code(folder, cls, COMPONENTS) as bare_folder:
+            pipeline = super().from_pretrained(bare_folder, dtype=dtype, **given, **kwargs)
+        pipeline.register_to_config(_name_or_path=str(folder))
+        return pipeline
 
     @classmethod
     def download(cls, pretrained_model_name: str, **kwargs) -> str:
