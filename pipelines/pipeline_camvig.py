@@ -15,13 +15,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from huggingface_hub import snapshot_download
+from huggingface_hub import CommitInfo, snapshot_download
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -137,6 +138,47 @@ class CamViGPipeline(DiffusionPipeline):
                 f"expected a checkpoint folder or a Hub repository, got {pretrained_model_name}: no such folder, "
                 f"and from the Hub: {one_line(error)}"
             ) from error
+
+    def push_to_hub(  # type: ignore[override]
+        self,
+        repo_id: str,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        revision: str | None = None,
+        licence: str | None = None,
+    ) -> CommitInfo:
+        """Save the pipeline and send it to the Hub as `camvig push` does: with a card, an example, and code for others.
+
+        Nothing is known of what was measured and how it was trained; push a folder (`push_checkpoint`) to say it.
+
+        Args:
+            repo_id: "user/name", or "name" for one's own; a missing repository is made.
+            commit_message: of the one commit.
+            private: for a new repository; None is the Hub's default.
+            token: None is the one of `hf auth login` or HF_TOKEN.
+            create_pr: as a pull request instead.
+            revision: a branch, made where it is missing; None is the main one.
+            licence: in the Hub's words, such as "apache-2.0".
+
+        Raises:
+            ValueError: one line; nothing is pushed then.
+        """
+        from .push_checkpoint import push_checkpoint
+
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_checkpoint(
+                Path(folder),
+                repo_id,
+                commit_message=commit_message,
+                private=private,
+                token=token,
+                create_pr=create_pr,
+                revision=revision,
+                licence=licence,
+            )
 
     # Generating
 

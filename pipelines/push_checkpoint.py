@@ -1,0 +1,162 @@
+"""A checkpoint to the Hub: what `camvig push` and `pipe.push_to_hub` do.
+
+A pipeline folder goes with a card, an example and, unless `code` is False, the files that load it where camvig is not
+installed (`standalone_files`); a folder with a peft adapter goes with a card. What always holds: the folder itself is not
+changed, the pipeline was loaded from it strictly before anything is sent, and only files that belong to a checkpoint go.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from huggingface_hub import CommitInfo
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+
+from ..dataset_builders.rooms.room_clips import room_clip
+from .checkpoint_folder import one_line
+from .hub_upload import upload_folder
+from .measured_results import read_results
+from .model_card import CardFacts, adapter_card, pipeline_card
+from .pipeline_camvig import CamViGPipeline
+from .standalone_files import write_standalone_files
+from .training_record import read_run
+from .video_files import write_gif
+
+RECORDS = (
+    "eval.json",
+    "LIMITS.md",
+    "TRAINING.md",
+    "gallery.jpg",
+    "training/*.json",
+    "training/*.jsonl",
+    "training/*.png",
+)
+PIPELINE_FILES = ("model_index.json", "*/config.json", "*/generation_config.json", "*/*.safetensors", "*/*.index.json")
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+EXAMPLE_PATH = "dolly in 20%, pan right 8deg"
+EXAMPLE_ROOM = ("test", 0, 0)  # split, scene, clip
+EXAMPLE_SIZE = 192
+
+
+def push_checkpoint(
+    folder: Path,
+    repo_id: str,
+    *,
+    eval_file: Path | None = None,
+    runs: Sequence[Path] = (),
+    licence: str | None = None,
+    code: bool = True,
+    private: bool | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    commit_message: str | None = None,
+    create_pr: bool = False,
+) -> CommitInfo:
+    """Sends a pipeline folder or a peft adapter's folder to "user/name", in one commit.
+
+    Args:
+        folder: with `model_index.json`, or with `adapter_config.json`.
+        repo_id: a missing repository is made.
+        eval_file: what `camvig eval --json` wrote, in place of the folder's own eval.json.
+        runs: output folders of the training runs; their training.json and metrics.jsonl go into `training/`.
+        licence: in the Hub's words ("apache-2.0"); without it the card says that none is stated.
+        code: also the files that load the pipeline where camvig is not installed.
+        private: for a new repository; None is the Hub's default.
+        revision: a branch, made where it is missing; None is the main one.
+        token: None is the one of `hf auth login` or HF_TOKEN.
+        commit_message: of the commit.
+        create_pr: as a pull request instead.
+
+    Raises:
+        ValueError: no checkpoint in the folder, or the Hub says no; one line. Nothing is pushed then.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"expected a folder with a pipeline or an adapter, got {folder}: no such folder")
+    is_adapter = (folder / "adapter_config.json").is_file() and not (folder / "model_index.json").is_file()
+    with TemporaryDirectory() as temporary:
+        staged = Path(temporary) / "checkpoint"
+        _stage(folder, staged, ADAPTER_FILES if is_adapter else PIPELINE_FILES)
+        _add_records(staged, eval_file, runs)
+        facts = CardFacts(repo_id=repo_id, licence=licence)
+        card = _finish_adapter(folder, staged, facts) if is_adapter else _finish_pipeline(folder, staged, facts, code)
+        card.save(staged / "README.md")
+        message = commit_message or f"{'Adapter' if is_adapter else 'Pipeline'}, with a card written from its records"
+        return upload_folder(
+            staged,
+            repo_id,
+            kind="adapter" if is_adapter else "pipeline",
+            private=private,
+            revision=revision,
+            token=token,
+            message=message,
+            create_pr=create_pr,
+        )
+
+
+def write_example(pipeline: CamViGPipeline, file: Path) -> str:
+    """Writes a gif of a room that training never saw, and says in one sentence how it was made.
+
+    The room, the path and the seed are fixed, so it is no chosen one.
+    """
+    split, scene, clip = EXAMPLE_ROOM
+    frames = room_clip(split, scene, clip, size=EXAMPLE_SIZE).frames
+    generator = torch.Generator().manual_seed(0)
+    video = pipeline(Image.fromarray(frames[0]), EXAMPLE_PATH, generator=generator).frames[0]
+    write_gif(video, file)
+    return f"`{EXAMPLE_PATH}`, seed 0, from a picture of procedural room {scene} of the {split} split; not chosen among others."
+
+
+def _stage(folder: Path, staged: Path, patterns: Sequence[str]) -> None:
+    """Weights are linked, not copied; whatever is no checkpoint's stays where it is."""
+    for pattern in (*patterns, *RECORDS):
+        for file in folder.glob(pattern):
+            target = staged / file.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".safetensors":
+                target.symlink_to(file.resolve())
+            else:
+                shutil.copyfile(file, target)
+
+
+def _add_records(staged: Path, eval_file: Path | None, runs: Sequence[Path]) -> None:
+    staged.mkdir(exist_ok=True)
+    if eval_file is not None:
+        read_results(eval_file)
+        shutil.copyfile(eval_file, staged / "eval.json")
+    for run in runs:
+        read_run(run / "training.json")
+        (staged / "training").mkdir(exist_ok=True)
+        shutil.copyfile(run / "training.json", staged / "training" / f"{run.resolve().name}.json")
+        if (run / "metrics.jsonl").is_file():
+            shutil.copyfile(run / "metrics.jsonl", staged / "training" / f"{run.resolve().name}.jsonl")
+
+
+def _finish_pipeline(folder: Path, staged: Path, facts: CardFacts, code: bool):
+    if not (folder / "model_index.json").is_file():
+        raise ValueError(
+            f"expected a pipeline or a peft adapter in {folder}, got no model_index.json, no adapter_config.json"
+        )
+    pipeline = CamViGPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    example = write_example(pipeline, staged / "example.gif")
+    libraries = write_standalone_files(staged, version("camvig")) if code else ()
+    return pipeline_card(staged, pipeline, replace(facts, example=example, libraries=libraries))
+
+
+def _finish_adapter(folder: Path, staged: Path, facts: CardFacts):
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        with safe_open(folder / "adapter_model.safetensors", framework="pt") as weights:
+            weights.keys()
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(f"expected a whole peft adapter in {folder}, got {one_line(error)}") from None
+    return adapter_card(staged, replace(facts, base_model=config.get("base_model_name_or_path") or None))
