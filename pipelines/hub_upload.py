@@ -30,11 +30,20 @@ REPLACED = ["*.safetensors", "*.safetensors.index.json", "*.py", "training/*"]
 """Files of an earlier push that go with the commit if the new one has no such file: shards, code, curves."""
 
 
+def check_repository(repo_id: str, kind: str, token: str | None = None) -> None:
+    """Raise `ValueError`, before any work, unless the Hub is there and "user/name" is free or holds the same kind of thing.
+
+    Args:
+        kind: "pipeline" or "adapter".
+    """
+    with _one_line_errors(repo_id):
+        _check_free(HfApi(token=token), repo_id, kind)
+
+
 def upload_folder(
     folder: Path,
     repo_id: str,
     *,
-    kind: str,
     private: bool | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -43,15 +52,11 @@ def upload_folder(
 ) -> CommitInfo:
     """Sends all files of a folder to "user/name"; the repository and the branch `revision` are made where they are missing.
 
-    Args:
-        kind: "pipeline" or "adapter": a repository that holds something else is refused.
-
     Raises:
-        ValueError: no such permission, no connection, a repository of another kind; one line.
+        ValueError: no such permission, no connection; one line.
     """
     with _one_line_errors(repo_id):
         api = HfApi(token=token)
-        _check_free(api, repo_id, kind)
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         if revision is not None:
             api.create_branch(repo_id, branch=revision, exist_ok=True)

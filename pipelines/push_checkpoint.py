@@ -11,18 +11,19 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from huggingface_hub import CommitInfo
+from huggingface_hub import CommitInfo, ModelCard
 from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from ..dataset_builders.rooms.room_clips import room_clip
 from .checkpoint_folder import one_line
-from .hub_upload import upload_folder
+from .hub_upload import check_repository, upload_folder
 from .measured_results import read_results
 from .model_card import CardFacts, adapter_card, pipeline_card
 from .pipeline_camvig import CamViGPipeline
@@ -39,8 +40,10 @@ RECORDS = (
     "training/*.jsonl",
     "training/*.png",
 )
-PIPELINE_FILES = ("model_index.json", "*/config.json", "*/generation_config.json", "*/*.safetensors", "*/*.index.json")
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+FILES = {
+    "pipeline": ("model_index.json", "*/config.json", "*/generation_config.json", "*/*.safetensors", "*/*.index.json"),
+    "adapter": ("adapter_config.json", "adapter_model.safetensors"),
+}
 
 EXAMPLE_PATH = "dolly in 20%, pan right 8deg"
 EXAMPLE_ROOM = ("test", 0, 0)  # split, scene, clip
@@ -79,21 +82,20 @@ def push_checkpoint(
     Raises:
         ValueError: no checkpoint in the folder, or the Hub says no; one line. Nothing is pushed then.
     """
-    if not folder.is_dir():
-        raise ValueError(f"expected a folder with a pipeline or an adapter, got {folder}: no such folder")
-    is_adapter = (folder / "adapter_config.json").is_file() and not (folder / "model_index.json").is_file()
+    kind = _kind_of(folder)
+    check_repository(repo_id, kind, token)
     with TemporaryDirectory() as temporary:
         staged = Path(temporary) / "checkpoint"
-        _stage(folder, staged, ADAPTER_FILES if is_adapter else PIPELINE_FILES)
+        _stage(folder, staged, FILES[kind])
         _add_records(staged, eval_file, runs)
         facts = CardFacts(repo_id=repo_id, licence=licence)
-        card = _finish_adapter(folder, staged, facts) if is_adapter else _finish_pipeline(folder, staged, facts, code)
+        finish = _finish_adapter if kind == "adapter" else partial(_finish_pipeline, code=code)
+        card = finish(folder, staged, facts)
         card.save(staged / "README.md")
-        message = commit_message or f"{'Adapter' if is_adapter else 'Pipeline'}, with a card written from its records"
+        message = commit_message or f"{kind.capitalize()}, with a card written from its records"
         return upload_folder(
             staged,
             repo_id,
-            kind="adapter" if is_adapter else "pipeline",
             private=private,
             revision=revision,
             token=token,
@@ -113,6 +115,18 @@ def write_example(pipeline: CamViGPipeline, file: Path) -> str:
     video = pipeline(Image.fromarray(frames[0]), EXAMPLE_PATH, generator=generator).frames[0]
     write_gif(video, file)
     return f"`{EXAMPLE_PATH}`, seed 0, from a picture of procedural room {scene} of the {split} split; not chosen among others."
+
+
+def _kind_of(folder: Path) -> str:
+    """ "pipeline" or "adapter"."""
+    if not folder.is_dir():
+        raise ValueError(f"expected a folder with a pipeline or a peft adapter, got {folder}: no such folder")
+    for file, kind in (("model_index.json", "pipeline"), ("adapter_config.json", "adapter")):
+        if (folder / file).is_file():
+            return kind
+    raise ValueError(
+        f"expected a pipeline or a peft adapter in {folder}, got no model_index.json and no adapter_config.json"
+    )
 
 
 def _stage(folder: Path, staged: Path, patterns: Sequence[str]) -> None:
@@ -140,11 +154,7 @@ def _add_records(staged: Path, eval_file: Path | None, runs: Sequence[Path]) -> 
             shutil.copyfile(run / "metrics.jsonl", staged / "training" / f"{run.resolve().name}.jsonl")
 
 
-def _finish_pipeline(folder: Path, staged: Path, facts: CardFacts, code: bool):
-    if not (folder / "model_index.json").is_file():
-        raise ValueError(
-            f"expected a pipeline or a peft adapter in {folder}, got no model_index.json, no adapter_config.json"
-        )
+def _finish_pipeline(folder: Path, staged: Path, facts: CardFacts, code: bool) -> ModelCard:
     pipeline = CamViGPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)
     example = write_example(pipeline, staged / "example.gif")
@@ -152,7 +162,7 @@ def _finish_pipeline(folder: Path, staged: Path, facts: CardFacts, code: bool):
     return pipeline_card(staged, pipeline, replace(facts, example=example, libraries=libraries))
 
 
-def _finish_adapter(folder: Path, staged: Path, facts: CardFacts):
+def _finish_adapter(folder: Path, staged: Path, facts: CardFacts) -> ModelCard:
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         with safe_open(folder / "adapter_model.safetensors", framework="pt") as weights:
