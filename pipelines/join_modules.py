@@ -316,7 +316,8 @@ def _library_names(module: _Module) -> Iterator[tuple[str, str, str]]:
                 if node.module != "__future__":
                     yield alias.asname or alias.name, str(node.module), alias.name
             elif alias.asname and "." in alias.name:
-                yield alias.asname, *alias.name.rsplit(".", 1)  # import a.b as c is from a import b as c
+                package, _, name = alias.name.rpartition(".")
+                yield alias.asname, package, name  # import a.b as c is from a import b as c
             else:
                 yield alias.asname or alias.name, alias.name, ""
 
