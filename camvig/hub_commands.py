@@ -20,6 +20,9 @@ def push(
         list[Path] | None, typer.Option(help="Output folder of a training run, for the record; again for more.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="In the Hub's words, such as apache-2.0.")] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="Of an adapter: USER/NAME [default: what its configuration says].")
+    ] = None,
     code: Annotated[
         bool, typer.Option("--code/--no-code", help="Also the files that load it where camvig is not installed.")
     ] = True,
@@ -34,6 +37,7 @@ def push(
         eval_file=eval_file,
         runs=run or (),
         licence=licence,
+        base_model=base_model,
         code=code,
         private=private or None,
         revision=revision,

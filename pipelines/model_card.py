@@ -61,7 +61,7 @@ def adapter_card(folder: Path, facts: CardFacts) -> ModelCard:
         f"{config.get('lora_alpha', 'not stated')}): it changes the transformer of "
         f"{f'`{facts.base_model}`' if facts.base_model else 'a base model that it does not name'}."
     )
-    base = facts.base_model or "THE BASE MODEL"
+    base = facts.base_model or "BASE MODEL"
     use = (
         "    from camvig import CamViGPipeline\n"
         "    from peft import PeftModel\n\n"
@@ -78,7 +78,7 @@ def _card(folder: Path, facts: CardFacts, library_name: str, what: str, use: str
         library_name=library_name,
         pipeline_tag="image-to-video",
         tags=TAGS,
-        base_model=facts.base_model,
+        base_model=facts.base_model if "/" in (facts.base_model or "") else None,  # the Hub takes repositories alone
     )
     text = _template().substitute(
         title=facts.repo_id.split("/")[-1],

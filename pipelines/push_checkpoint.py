@@ -8,6 +8,7 @@ changed, the pipeline was loaded from it strictly before anything is sent, and o
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from ..dataset_builders.rooms.room_clips import room_clip
-from .checkpoint_folder import one_line
+from .checkpoint_folder import EMBEDDED, find_checkpoint_folder, one_line
 from .hub_upload import check_repository, upload_folder
 from .measured_results import read_results
 from .model_card import CardFacts, adapter_card, pipeline_card
@@ -57,6 +58,7 @@ def push_checkpoint(
     eval_file: Path | None = None,
     runs: Sequence[Path] = (),
     licence: str | None = None,
+    base_model: str | None = None,
     code: bool = True,
     private: bool | None = None,
     revision: str | None = None,
@@ -72,6 +74,7 @@ def push_checkpoint(
         eval_file: what `camvig eval --json` wrote, in place of the folder's own eval.json.
         runs: output folders of the training runs; their training.json and metrics.jsonl go into `training/`.
         licence: in the Hub's words ("apache-2.0"); without it the card says that none is stated.
+        base_model: of an adapter, "user/name"; without it, what its configuration says, if that is no local folder.
         code: also the files that load the pipeline where camvig is not installed.
         private: for a new repository; None is the Hub's default.
         revision: a branch, made where it is missing; None is the main one.
@@ -83,12 +86,14 @@ def push_checkpoint(
         ValueError: no checkpoint in the folder, or the Hub says no; one line. Nothing is pushed then.
     """
     kind = _kind_of(folder)
+    if base_model is not None and kind == "pipeline":
+        raise ValueError(f"expected a base model only of an adapter, got {base_model} for the pipeline in {folder}")
     check_repository(repo_id, kind, token)
     with TemporaryDirectory() as temporary:
         staged = Path(temporary) / "checkpoint"
         _stage(folder, staged, FILES[kind])
         _add_records(staged, eval_file, runs)
-        facts = CardFacts(repo_id=repo_id, licence=licence)
+        facts = CardFacts(repo_id=repo_id, licence=licence, base_model=base_model)
         finish = _finish_adapter if kind == "adapter" else partial(_finish_pipeline, code=code)
         card = finish(folder, staged, facts)
         card.save(staged / "README.md")
@@ -169,4 +174,21 @@ def _finish_adapter(folder: Path, staged: Path, facts: CardFacts) -> ModelCard:
             weights.keys()
     except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(f"expected a whole peft adapter in {folder}, got {one_line(error)}") from None
-    return adapter_card(staged, replace(facts, base_model=config.get("base_model_name_or_path") or None))
+    base = facts.base_model or base_model_of(config.get("base_model_name_or_path") or "")
+    config["base_model_name_or_path"] = base  # peft writes the path on this machine
+    (staged / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    return adapter_card(staged, replace(facts, base_model=base))
+
+
+def base_model_of(name: str) -> str | None:
+    """The checkpoint that a transformer's path says it is from: a repository, also in the Hub's cache, or the embedded one.
+
+    None for a folder that only this machine knows.
+    """
+    cached = re.search(r"models--([^/]+)--([^/]+)/snapshots/", name)
+    if cached:
+        return f"{cached[1]}/{cached[2]}"
+    embedded = find_checkpoint_folder(EMBEDDED)
+    if name == EMBEDDED or (embedded and Path(name).resolve() in (embedded, embedded / "transformer")):
+        return EMBEDDED
+    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).exists() else None

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from camvig.pipelines.checkpoint_folder import find_checkpoint_folder
 from camvig.pipelines.measured_results import measured_results, read_results
 from camvig.pipelines.model_card import CardFacts, pipeline_card
+from camvig.pipelines.push_checkpoint import base_model_of
 from camvig.pipelines.training_record import read_run, training_record
 
 SCORES = {
@@ -90,3 +92,11 @@ def test_a_card_without_records_invents_nothing(tiny_pipeline, tmp_path):
         "## Licence\n\nNot stated.",
     ):
         assert words in card.text
+
+
+def test_a_base_model_is_a_name_that_others_can_load(tmp_path):
+    assert base_model_of("user/base") == "user/base"
+    assert base_model_of("/home/me/.cache/hub/models--user--base/snapshots/abc123/transformer") == "user/base"
+    embedded = find_checkpoint_folder("camvig-tiny")
+    assert base_model_of(f"{embedded}/transformer") == base_model_of("camvig-tiny") == "camvig-tiny"
+    assert base_model_of(str(tmp_path)) is None and base_model_of("") is None
