@@ -7,6 +7,7 @@ The folders keep their plain names in the checkout (`pipelines/`, `camera_paths/
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
 FOLDERS = (
     "camera_paths",
@@ -22,9 +23,21 @@ FOLDERS = (
     "training_scripts",
     "checkpoints",
 )
+
+
+class BuildWithCard(build_py):
+    """The template of model cards lies at the root of the checkout, and beside the module that fills it once installed."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            self.copy_file("model_card.md", str(Path(self.build_lib, "camvig/pipelines/model_card.md")))
+
+
 PACKAGES = {"camvig": "camvig", **{f"camvig.{folder.replace('/', '.')}": folder for folder in FOLDERS}}
 
 setup(
+    cmdclass={"build_py": BuildWithCard},
     name="camvig",
     version="0.1.0",
     description="One image and a 3-D camera path become a video that follows the path (CamViG, arXiv 2405.13195)",

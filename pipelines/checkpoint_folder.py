@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -29,7 +32,10 @@ def find_checkpoint_folder(name: str | os.PathLike[str]) -> Path | None:
     if folder.is_dir():
         return folder
     if str(name) == EMBEDDED:
-        embedded = Path(str(resources.files("camvig.checkpoints"))) / EMBEDDED
+        try:
+            embedded = Path(str(resources.files("camvig.checkpoints"))) / EMBEDDED
+        except ModuleNotFoundError:  # this is the code of a Hub repository, and camvig is not installed
+            embedded = Path(EMBEDDED)
         if not embedded.is_dir():
             raise ValueError(f"expected the embedded checkpoint {EMBEDDED!r}, got an installation of camvig without it")
         return embedded
@@ -49,6 +55,29 @@ def read_model_index(folder: Path, components: dict[str, type[PreTrainedModel]])
                 f"expected {component_class.__name__} as {name} in {folder / 'model_index.json'}, "
                 f"got {json.dumps(found)}"
             )
+
+
+@contextmanager
+def without_code(folder: Path, pipeline_class: type, components: dict[str, type[PreTrainedModel]]) -> Iterator[Path]:
+    """The same folder, or, where it carries code of its own (`standalone_files`), a view of it with the installed classes.
+
+    The view is a temporary folder of links, so that diffusers, which would want to run the code, does not see it.
+    """
+    index = _read_json(folder / "model_index.json")
+    if not isinstance(index.get("_class_name"), list):
+        yield folder
+        return
+    index["_class_name"] = pipeline_class.__name__
+    index |= {name: [component.__module__, component.__name__] for name, component in components.items()}
+    with TemporaryDirectory() as temporary:
+        view = Path(temporary)
+        (view / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+        for name in components:
+            (view / name).mkdir()
+            for file in (folder / name).iterdir():
+                if file.suffix != ".py":
+                    (view / name / file.name).symlink_to(file.resolve())
+        yield view
 
 
 def load_component(component_class: type[PreTrainedModel], folder: Path, dtype: torch.dtype) -> PreTrainedModel:

@@ -15,13 +15,14 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from huggingface_hub import snapshot_download
+from huggingface_hub import CommitInfo, snapshot_download
 from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -32,7 +33,14 @@ from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
-from .checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component, one_line, read_model_index
+from .checkpoint_folder import (
+    check_components_fit,
+    find_checkpoint_folder,
+    load_component,
+    one_line,
+    read_model_index,
+    without_code,
+)
 from .lora_weights import load_lora, without_lora
 from .picture_files import PictureLike, load_picture
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
@@ -84,7 +92,8 @@ class CamViGPipeline(DiffusionPipeline):
 
         Weights are read strictly (`checkpoint_folder`) and computed with in float32, whatever they are stored in,
         unless `dtype=` says otherwise. With `device_map`, `quantization_config`, `variant` or `trust_remote_code`,
-        diffusers itself loads the components, by its own rules.
+        diffusers itself loads the components, by its own rules. Code that a checkpoint carries for those who have not
+        installed camvig is not fetched and never run, unless `trust_remote_code=True` asks for it.
 
         Args:
             pretrained_model_name_or_path: see above.
@@ -106,7 +115,12 @@ class CamViGPipeline(DiffusionPipeline):
             for name, component_class in COMPONENTS.items():
                 if name not in given:
                     given[name] = load_component(component_class, folder / name, _component_dtype(dtype, name))
-        return super().from_pretrained(folder, dtype=dtype, **given, **kwargs)
+        if kwargs.get("trust_remote_code"):
+            return super().from_pretrained(folder, dtype=dtype, **given, **kwargs)
+        with without_code(folder, cls, COMPONENTS) as bare_folder:
+            pipeline = super().from_pretrained(bare_folder, dtype=dtype, **given, **kwargs)
+        pipeline.register_to_config(_name_or_path=str(folder))
+        return pipeline
 
     @classmethod
     def download(cls, pretrained_model_name: str, **kwargs) -> str:
@@ -162,6 +176,47 @@ class CamViGPipeline(DiffusionPipeline):
         if isinstance(self.transformer, PreTrainedModel):
             raise ValueError("expected a transformer with a LoRA adapter, got none: call load_lora_weights first")
         return self.transformer
+
+    def push_to_hub(  # type: ignore[override]
+        self,
+        repo_id: str,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        revision: str | None = None,
+        licence: str | None = None,
+    ) -> CommitInfo:
+        """Save the pipeline and send it to the Hub as `camvig push` does: with a card, an example, and code for others.
+
+        Nothing is known of what was measured and how it was trained; push a folder (`push_checkpoint`) to say it.
+
+        Args:
+            repo_id: "user/name", or "name" for one's own; a missing repository is made.
+            commit_message: of the one commit.
+            private: for a new repository; None is the Hub's default.
+            token: None is the one of `hf auth login` or HF_TOKEN.
+            create_pr: as a pull request instead.
+            revision: a branch, made where it is missing; None is the main one.
+            licence: in the Hub's words, such as "apache-2.0".
+
+        Raises:
+            ValueError: one line; nothing is pushed then.
+        """
+        from .push_checkpoint import push_checkpoint
+
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_checkpoint(
+                Path(folder),
+                repo_id,
+                commit_message=commit_message,
+                private=private,
+                token=token,
+                create_pr=create_pr,
+                revision=revision,
+                licence=licence,
+            )
 
     # Generating
 

@@ -96,7 +96,7 @@ def make_picture(width: int = 48, height: int = 32, seed: int = 0) -> Image.Imag
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
-@pytest.fixture(name="make_picture")
+@pytest.fixture(name="make_picture", scope="session")
 def make_picture_fixture() -> Callable[..., Image.Image]:
     """`make_picture(width, height, seed)`."""
     return make_picture

@@ -1,0 +1,69 @@
+"""The figures of `camvig eval --json` as Markdown, for cards and the README; no number is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FLOW_ROWS = {
+    "model": "model, the true path",
+    "reconstruction": "reconstruction: the true frames through the tokenizer",
+    "static": "static: the first frame repeated",
+    "wrong_path": "wrong_path: another clip's path",
+    "no_camera": "no_camera: the missing-camera token",
+}
+
+
+def read_results(file: Path) -> dict[str, Any]:
+    """The JSON of an evaluation.
+
+    Raises:
+        ValueError: no such file, no JSON, or not one that `camvig eval` writes.
+    """
+    try:
+        scores = json.loads(file.read_text(encoding="utf-8"))
+        measured_results(scores, file.name, 64)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ValueError(f"expected results of camvig eval --json in {file}, got {reason}") from None
+    return scores
+
+
+def measured_results(scores: dict[str, Any], record: str, image_size: int, machine: str = "") -> str:
+    """Flow MSE with its controls, PSNR, speed, and flow MSE by move.
+
+    Args:
+        scores: what `evaluate_rooms` returns.
+        record: name of the file that holds them in full.
+        image_size: pixels a side of the frames that were compared.
+        machine: where it was timed (" on two cores"), which the figures do not say.
+    """
+    flow, psnr, hidden, mirror = scores["flow_mse"], scores["psnr"], scores["psnr_hidden"], scores["mirror"]
+    rows = [f"| {words} | {flow[name]:.3f} | {flow[name] / flow['static']:.2f} |" for name, words in FLOW_ROWS.items()]
+    moves = [
+        f"{name} {score['model'] / score['static']:.2f} ({score['clips']})"
+        for name, score in scores["flow_mse_by_move"].items()
+        if score["static"] > 0
+    ]
+    split = (
+        "whose scenes and textures training never saw" if scores["split"] == "test" else f"({scores['split']} split)"
+    )
+    return "\n".join(
+        [
+            f"{scores['clips']} clips of procedural rooms {split}, 17 frames each; optical flow by OpenCV DIS",
+            f"(`metrics/flow_mse.py` says why); temperature {scores['settings']['temperature']:g}, guidance "
+            f"{scores['settings']['guidance_scale']:g}. The full record is `{record}`.",
+            "",
+            f"| flow MSE, px² of {image_size}x{image_size} frames | value | over static |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            f"PSNR: reconstruction {psnr['reconstruction']:.1f} dB, generated {psnr['model']:.1f} dB; on pixels that the first "
+            f"frame does not show {hidden['reconstruction']:.1f} and {hidden['model']:.1f} dB.",
+            f"Left and right moves, each clip and its mirror image: {mirror['left']:.3f} and {mirror['right']:.3f} px². One video "
+            f"alone{machine}: {scores['seconds_per_video']:.1f} s,",
+            f"{scores['tokens_per_second']:.0f} ids a second. Flow MSE over static by move (clips): {', '.join(moves)}.",
+            "",
+        ]
+    )
