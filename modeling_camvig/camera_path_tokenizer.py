@@ -51,8 +51,6 @@ def path_values(camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
 
 def values_to_path(values: Tensor) -> tuple[Tensor, Tensor]:
     """The inverse of `path_values`; the first pose becomes the identity."""
-    values = values.clone()
-    values[:, 0, :6] = 0
     return signal_to_poses(values.flatten(1)[:, None], PLAIN_SIGNAL)
 
 

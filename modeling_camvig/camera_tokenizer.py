@@ -30,7 +30,7 @@ WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
 MIN_SPREAD = 0.02
 """Least spread of a value by which its errors are divided, in signal units."""
-KMEANS_ROUNDS = 4
+KMEANS_ROUNDS = 12
 DIRECTION_CONSTANT = 2.0
 """The constant channel of a projected latent, beside a spread of 1."""
 
@@ -165,13 +165,12 @@ class CamViGCameraTokenizer(PreTrainedModel):
         codes up by direction alone, and beside a constant a direction tells the length too.
         """
         residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
-        latents = residual.transpose(1, 2).flatten(0, 1)  # [B * N, D]
-        mean = latents.mean(0)
-        num_axes = min(self.config.dac_config.codebook_dim - 1, latents.shape[1])
-        variances, axes = torch.linalg.eigh((latents - mean).T @ (latents - mean) / len(latents))
-        axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
-        for level, quantizer in enumerate(self._quantizers):
-            offset = mean if level == 0 else torch.zeros_like(mean)
+        num_axes = min(self.config.dac_config.codebook_dim - 1, residual.shape[1])
+        for quantizer in self._quantizers:
+            latents = residual.transpose(1, 2).flatten(0, 1)  # [B * N, D]
+            offset = latents.mean(0)
+            variances, axes = torch.linalg.eigh((latents - offset).T @ (latents - offset) / len(latents))
+            axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
             for parameter in (*quantizer.in_proj.parameters(), *quantizer.out_proj.parameters()):
                 parameter.zero_()
             quantizer.in_proj.weight[:num_axes, :, 0] = axes.T / scale
@@ -231,10 +230,8 @@ class CamViGCameraTokenizer(PreTrainedModel):
         return self.codec.decoder(latent) * self.config.headroom
 
     def _read_poses(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal -> poses in float32; the first pose is the identity by definition, whatever was decoded for it."""
-        signal = signal.float().clone()
-        signal[..., : 6 * self.config.samples_per_value] = 0
-        return signal_to_poses(signal, self.config)
+        """Signal -> poses in float32."""
+        return signal_to_poses(signal.float(), self.config)
 
     def _codes_to_ids(self, codes: Tensor) -> Tensor:
         """Codes `[B, L, N]` -> ids `[B, L * N]`."""

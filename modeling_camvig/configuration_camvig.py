@@ -127,6 +127,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     codec_config: dict | PreTrainedConfig | None = None
     num_poses: int = 17
     samples_per_value: int = 250
+    signal_layout: str = "poses"
     translation_scale: float = 0.75
     rotation_scale: float = 0.8
     log_focal_scale: float = 1.0
