@@ -1,5 +1,8 @@
 """`CamViGCameraTokenizer`: a camera path <-> camera ids, by a neural audio codec over a 1-D signal (CamViG section 3).
 
+Kind "codec" is the paper's, and all that is said here is of it. The kinds "dct" and "uniform" are `DctCameraTokenizer` and
+`UniformCameraTokenizer`, behind the same `encode` and `decode`; they have no weights and are fitted to paths (`fit`).
+
 The path becomes the signal of `camera_signal` (the layout is ours); a transformers `DacModel`, SoundStream's open
 descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all
 of level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one.
@@ -12,6 +15,7 @@ encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_cod
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,9 +26,12 @@ from transformers import DacModel, PreTrainedModel
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 from transformers.utils.generic import ModelOutput
 
+from .binned_camera_tokenizers import UniformCameraTokenizer
 from .camera_signal import poses_to_signal, read_values, signal_to_poses
 from .configuration_camvig import CamViGCameraTokenizerConfig
+from .dct_camera_tokenizer import DctCameraTokenizer
 
+FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}
 ROTATION_TOLERANCE = 1e-3
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
@@ -60,7 +67,10 @@ class CameraTokenizerOutput(ModelOutput):
 
 
 class CamViGCameraTokenizer(PreTrainedModel):
-    """A camera path as audio: `encode` and `decode` are the tokenizer, `forward` trains it."""
+    """A camera path as ids: `encode` and `decode` are the tokenizer; `forward` trains a codec, `fit` fits the other kinds.
+
+    It is a `CameraPathTokenizer`.
+    """
 
     config: CamViGCameraTokenizerConfig
     config_class = CamViGCameraTokenizerConfig
@@ -69,11 +79,50 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     def __init__(self, config: CamViGCameraTokenizerConfig):
         super().__init__(config)
-        self.codec = DacModel(config.dac_config)
+        self.fitted: DctCameraTokenizer | UniformCameraTokenizer | None = None
+        if config.kind == "codec":
+            self.codec = DacModel(config.dac_config)
+        else:
+            self.fitted = FITTED_KINDS[config.kind](config)
         self.post_init()
 
     def _init_weights(self, module):
         """The codec initialises itself; nothing here has weights of its own."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the codec's weights; what is fitted has none, and computes in float32."""
+        return super().dtype if self.fitted is None else torch.float32
+
+    @property
+    def device(self) -> torch.device:
+        return super().device if self.fitted is None else self.fitted.ranges.device
+
+    @property
+    def bits_per_token(self) -> float:
+        """log2 of the number of ids among which each token is one."""
+        return math.log2(self.config.codebook_size) if self.fitted is None else self.fitted.bits_per_token
+
+    def count_tokens(self, ids: Tensor) -> Tensor:
+        """Ids `[B, L * N]` -> how many of each path's are not padding, `[B]`."""
+        return torch.full_like(ids[:, 0], ids.shape[1]) if self.fitted is None else self.fitted.count_tokens(ids)
+
+    def is_shortened(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
+        """Which paths, as for `encode`, lose their finest motion for want of tokens, bool `[B]`; only those of kind "dct" can."""
+        if not isinstance(self.fitted, DctCameraTokenizer):
+            return torch.zeros(len(camera_to_world), dtype=torch.bool)
+        with self._exactly():
+            return self.fitted.is_shortened(camera_to_world.float(), intrinsics.float())
+
+    @torch.no_grad()
+    def fit(self, camera_to_world: Tensor, intrinsics: Tensor) -> None:
+        """Kinds "dct" and "uniform": take ranges and vocabulary from these paths, as for `encode`; seconds for thousands."""
+        if self.fitted is None:
+            raise ValueError(
+                "expected kind 'dct' or 'uniform' to fit, got 'codec': it is trained, by train_camera_tokenizer"
+            )
+        self._check_poses(camera_to_world, intrinsics)
+        self.fitted.fit(camera_to_world.float(), intrinsics.float())
 
     @torch.no_grad()
     def encode(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
@@ -86,6 +135,10 @@ class CamViGCameraTokenizer(PreTrainedModel):
         Returns:
             ids `[B, L * N]` int64, level-major.
         """
+        if self.fitted is not None:
+            self._check_poses(camera_to_world, intrinsics)
+            with self._exactly():
+                return self.fitted.encode(camera_to_world.float(), intrinsics.float())
         latent = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
         codes = self.codec.quantizer(latent)[1]  # [B, L, N]
         return self._codes_to_ids(codes)
@@ -99,7 +152,13 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
         Returns:
             camera_to_world `[B, T, 4, 4]`, the first pose exactly the identity; intrinsics `[B, T, 4]`.
+
+        Raises:
+            ValueError: ids out of range, or (kind "dct") ids that stand for no path.
         """
+        if self.fitted is not None:
+            with self._exactly():
+                return self.fitted.decode(ids)
         self._check_ids(ids)
         codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size  # [B, k, N]
         latent = cast(Tensor, self.codec.quantizer.from_codes(codes)[0])
@@ -148,10 +207,15 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     @torch.no_grad()
     def code_vectors(self) -> Tensor:
-        """Each id's own part of the codec's latent: `[L * codebook_size, D]`, D = `codec_config.hidden_size`.
+        """Each id's own part of the codec's latent: `[L * codebook_size, D]`, D = `config.feature_size`.
 
-        The latent that the codec decodes is the sum of these over the levels.
+        The latent that the codec decodes is the sum of these over the levels. Of kind "uniform": the middles of the bins
+        (`UniformCameraTokenizer.code_vectors`); of kind "dct" nothing is known of an id alone, and this is an error.
         """
+        if isinstance(self.fitted, DctCameraTokenizer):
+            raise ValueError("expected camera_feature_size 0 with camera tokens of kind 'dct', which have no vectors")
+        if self.fitted is not None:
+            return self.fitted.code_vectors()
         return torch.cat([_project_codes(quantizer, quantizer.codebook.weight) for quantizer in self._quantizers])
 
     @torch.no_grad()
@@ -216,12 +280,23 @@ class CamViGCameraTokenizer(PreTrainedModel):
             residual = residual - _quantize(quantizer, projected)
         return torch.tensor(restarted)
 
+    def _exactly(self) -> torch.autocast:
+        """What is fitted is computed in float32, whatever is around it; nothing is encoded or decoded before."""
+        assert self.fitted is not None
+        if not self.fitted.is_fitted:
+            raise ValueError(
+                f"expected a fitted camera tokenizer, got one of kind {self.config.kind!r} that is not: see fit"
+            )
+        return torch.autocast(self.device.type, enabled=False)
+
     @property
     def _quantizers(self) -> list[DacVectorQuantize]:
         return cast(list[DacVectorQuantize], list(self.codec.quantizer.quantizers))
 
     def _codec_input(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
         """Checked poses -> what the codec hears, `[B, 1, samples]`."""
+        if self.fitted is not None:
+            raise ValueError(f"expected kind 'codec' to train, got {self.config.kind!r}: it is fitted, by fit")
         self._check_poses(camera_to_world, intrinsics)
         signal = poses_to_signal(camera_to_world, intrinsics, self.config) / self.config.headroom
         return signal.to(self.dtype)
