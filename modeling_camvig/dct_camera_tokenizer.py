@@ -146,10 +146,7 @@ class DctCameraTokenizer(nn.Module):
         return torch.tensor([ord(character) - FIRST_CHARACTER + least for character in text]).unflatten(0, (-1, 8))
 
     def _fit_vocabulary(self, texts: list[str]) -> None:
-        alphabet = _alphabet(self._alphabet_size)
-        pairs = Tokenizer(models.BPE())
-        trainer = trainers.BpeTrainer(vocab_size=self.vocab_size, initial_alphabet=alphabet, show_progress=False)
-        pairs.train_from_iterator(texts, trainer)
+        pairs = _train_byte_pairs(texts, self._alphabet_size, self.vocab_size)
         merges = [[pairs.token_to_id(part) for part in pair] for pair in json.loads(pairs.to_str())["model"]["merges"]]
         self.merges.fill_(-1)
         self.merges[: len(merges)] = torch.tensor(merges, dtype=torch.int64).view(-1, 2)
@@ -164,6 +161,14 @@ class DctCameraTokenizer(nn.Module):
 
 def _alphabet(size: int) -> list[str]:
     return [chr(FIRST_CHARACTER + number) for number in range(size)]
+
+
+def _train_byte_pairs(texts: list[str], alphabet_size: int, vocab_size: int) -> Tokenizer:
+    pairs = Tokenizer(models.BPE())
+    alphabet = _alphabet(alphabet_size)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, initial_alphabet=alphabet, show_progress=False)
+    pairs.train_from_iterator(texts, trainer)
+    return pairs
 
 
 @lru_cache(maxsize=8)
