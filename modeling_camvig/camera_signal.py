@@ -68,20 +68,21 @@ def signal_to_poses(signal: Tensor, config: CamViGCameraTokenizerConfig) -> tupl
 
 
 def read_values(signal: Tensor, config: CamViGCameraTokenizerConfig) -> Tensor:
-    """signal `[B, 1, samples]` -> the scaled values it holds `[B, T, 8]`, each the mean over the samples that exist.
+    """signal `[B, 1, samples]` -> the scaled values it holds `[B, T, 8]`.
+
+    Each is the mean over the middle half of its samples, since codecs ring at the steps, as far as they exist.
 
     Raises:
         ValueError: more samples than a path has, or so few that a value has none.
     """
     num_values, held, samples = config.num_poses * VALUES_PER_POSE, config.samples_per_value, signal.shape[-1]
-    if signal.ndim != 3 or signal.shape[1] != 1 or not (num_values - 1) * held < samples <= num_values * held:
-        raise ValueError(
-            f"expected signal [B, 1, {(num_values - 1) * held + 1}..{num_values * held}], got {list(signal.shape)}"
-        )
-    starts = torch.arange(num_values, device=signal.device) * held
-    counts = (samples - starts).clamp(max=held)  # [T * 8]
-    sums = F.pad(signal[:, 0], (0, num_values * held - samples)).unflatten(1, (num_values, held)).sum(-1)
-    return (sums / counts).unflatten(1, (config.num_poses, VALUES_PER_POSE))
+    least, most = num_values * held - held + config.first_read + 1, num_values * held
+    if signal.ndim != 3 or signal.shape[1] != 1 or not least <= samples <= most:
+        raise ValueError(f"expected signal [B, 1, {least}..{most}], got {list(signal.shape)}")
+    read = slice(config.first_read, held - config.first_read)
+    exists = torch.arange(most, device=signal.device).view(num_values, held)[:, read] < samples
+    middles = F.pad(signal[:, 0], (0, most - samples)).unflatten(1, (num_values, held))[..., read]
+    return (middles.sum(-1) / exists.sum(-1)).unflatten(1, (config.num_poses, VALUES_PER_POSE))
 
 
 def _scales(config: CamViGCameraTokenizerConfig, like: Tensor) -> Tensor:
