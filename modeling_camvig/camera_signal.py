@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .camera_spectrum import spectrum_to_values, values_to_spectrum
 from .configuration_camvig import CamViGCameraTokenizerConfig
 
 VALUES_PER_POSE = 8
@@ -46,9 +47,8 @@ def poses_to_signal(camera_to_world: Tensor, intrinsics: Tensor, config: CamViGC
     offset = camera_to_world[..., :3, 3] - camera_to_world[:, :1, :3, 3]
     translation = (world_to_first @ offset[..., None])[..., 0]  # [B, T, 3]
     log_focal = (intrinsics[..., :2] / config.reference_focal).log()  # [B, T, 2]
-    values = torch.cat([translation, matrix_to_rotation_vector(rotation), log_focal], dim=-1) / _scales(
-        config, translation
-    )
+    values = torch.cat([translation, matrix_to_rotation_vector(rotation), log_focal], dim=-1)
+    values = values_to_spectrum(values) if config.signal_layout == "spectrum" else values / _scales(config, values)
     return values.flatten(1).repeat_interleave(config.samples_per_value, dim=1)[:, None]
 
 
@@ -58,29 +58,31 @@ def signal_to_poses(signal: Tensor, config: CamViGCameraTokenizerConfig) -> tupl
     A value is the mean over its held samples. A codec may lose samples at the end (33,912 of 34,000 in the paper's
     geometry): then the last value is the mean over those that are left.
     """
-    values = read_values(signal, config) * _scales(config, signal)  # [B, T, 8]
+    values = read_values(signal, config)  # [B, T, 8]
+    values = spectrum_to_values(values) if config.signal_layout == "spectrum" else values * _scales(config, values)
     camera_to_world = torch.eye(4, dtype=signal.dtype, device=signal.device).repeat(*values.shape[:2], 1, 1)
-    camera_to_world[..., :3, :3] = rotation_vector_to_matrix(values[..., 3:6])
-    camera_to_world[..., :3, 3] = values[..., :3]
+    camera_to_world[:, 1:, :3, :3] = rotation_vector_to_matrix(values[:, 1:, 3:6])
+    camera_to_world[:, 1:, :3, 3] = values[:, 1:, :3]
     focal = values[..., 6:].exp() * config.reference_focal
     return camera_to_world, torch.cat([focal, torch.full_like(focal, 0.5)], dim=-1)
 
 
 def read_values(signal: Tensor, config: CamViGCameraTokenizerConfig) -> Tensor:
-    """signal `[B, 1, samples]` -> the scaled values it holds `[B, T, 8]`, each the mean over the samples that exist.
+    """signal `[B, 1, samples]` -> the scaled values it holds `[B, T, 8]`.
+
+    Each is the mean over the middle half of its samples, since codecs ring at the steps, as far as they exist.
 
     Raises:
         ValueError: more samples than a path has, or so few that a value has none.
     """
     num_values, held, samples = config.num_poses * VALUES_PER_POSE, config.samples_per_value, signal.shape[-1]
-    if signal.ndim != 3 or signal.shape[1] != 1 or not (num_values - 1) * held < samples <= num_values * held:
-        raise ValueError(
-            f"expected signal [B, 1, {(num_values - 1) * held + 1}..{num_values * held}], got {list(signal.shape)}"
-        )
-    starts = torch.arange(num_values, device=signal.device) * held
-    counts = (samples - starts).clamp(max=held)  # [T * 8]
-    sums = F.pad(signal[:, 0], (0, num_values * held - samples)).unflatten(1, (num_values, held)).sum(-1)
-    return (sums / counts).unflatten(1, (config.num_poses, VALUES_PER_POSE))
+    least, most = num_values * held - held + config.first_read + 1, num_values * held
+    if signal.ndim != 3 or signal.shape[1] != 1 or not least <= samples <= most:
+        raise ValueError(f"expected signal [B, 1, {least}..{most}], got {list(signal.shape)}")
+    read = slice(config.first_read, held - config.first_read)
+    exists = torch.arange(most, device=signal.device).view(num_values, held)[:, read] < samples
+    middles = F.pad(signal[:, 0], (0, most - samples)).unflatten(1, (num_values, held))[..., read]
+    return (middles.sum(-1) / exists.sum(-1)).unflatten(1, (config.num_poses, VALUES_PER_POSE))
 
 
 def _scales(config: CamViGCameraTokenizerConfig, like: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """`CamViGCameraTokenizer`: a camera path <-> camera ids, by a neural audio codec over a 1-D signal (CamViG section 3).
 
+Kind "codec" is the paper's, and all that is said here is of it. The kinds "dct" and "uniform" are `DctCameraTokenizer` and
+`UniformCameraTokenizer`, behind the same `encode` and `decode`; they have no weights and are fitted to paths (`fit`).
+
 The path becomes the signal of `camera_signal` (the layout is ours); a transformers `DacModel`, SoundStream's open
 descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all
 of level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one.
@@ -12,6 +15,7 @@ encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_cod
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,17 +26,21 @@ from transformers import DacModel, PreTrainedModel
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 from transformers.utils.generic import ModelOutput
 
+from .binned_camera_tokenizers import UniformCameraTokenizer
+from .camera_codebooks import fit_codebooks, project_codes, restart_dead_codes
+from .camera_codec_start import pass_signal_on
 from .camera_signal import poses_to_signal, read_values, signal_to_poses
 from .configuration_camvig import CamViGCameraTokenizerConfig
+from .dct_camera_tokenizer import DctCameraTokenizer
 
+FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}
 ROTATION_TOLERANCE = 1e-3
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
 MIN_SPREAD = 0.02
 """Least spread of a value by which its errors are divided, in signal units."""
-KMEANS_ROUNDS = 4
-DIRECTION_CONSTANT = 2.0
-"""The constant channel of a projected latent, beside a spread of 1."""
+SPECTRUM_SPREAD = 0.03
+"""The same for the layout "spectrum", all of whose numbers matter alike: about the error at which training should care."""
 
 
 @dataclass
@@ -40,9 +48,11 @@ class CameraTokenizerOutput(ModelOutput):
     """What `CamViGCameraTokenizer.forward` gives.
 
     Args:
-        loss: scalar, the sum of the two below.
+        loss: scalar, the reconstruction and codec losses, and those of the coarser levels by their weight.
         reconstruction_loss: scalar, L1 + L2 between the values of the path and those read back, each of the 8 values
-            in units of its spread in this batch (so that the rarer turns are learned as soon as the rest; our choice).
+            in units of its spread in this batch (so that the rarer turns are learned as soon as the rest; our choice),
+            in the layout "spectrum" all in the same unit.
+        level_losses: `[L]`, the reconstruction loss after 1, 2, ... levels; without a weight for them only the last.
         codec_loss: scalar, the codec's codebook and commitment losses, weighted by its configuration.
         ids: `[B, L * N]` int64, level-major; None without quantization.
         level_perplexity: `[L]`, exp of the entropy of the codes in this batch, 1..codebook_size; None without.
@@ -52,6 +62,7 @@ class CameraTokenizerOutput(ModelOutput):
 
     loss: Tensor | None = None
     reconstruction_loss: Tensor | None = None
+    level_losses: Tensor | None = None
     codec_loss: Tensor | None = None
     ids: Tensor | None = None
     level_perplexity: Tensor | None = None
@@ -60,7 +71,10 @@ class CameraTokenizerOutput(ModelOutput):
 
 
 class CamViGCameraTokenizer(PreTrainedModel):
-    """A camera path as audio: `encode` and `decode` are the tokenizer, `forward` trains it."""
+    """A camera path as ids: `encode` and `decode` are the tokenizer; `forward` trains a codec, `fit` fits the other kinds.
+
+    It is a `CameraPathTokenizer`.
+    """
 
     config: CamViGCameraTokenizerConfig
     config_class = CamViGCameraTokenizerConfig
@@ -69,11 +83,50 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     def __init__(self, config: CamViGCameraTokenizerConfig):
         super().__init__(config)
-        self.codec = DacModel(config.dac_config)
+        self.fitted: DctCameraTokenizer | UniformCameraTokenizer | None = None
+        if config.kind == "codec":
+            self.codec = DacModel(config.dac_config)
+        else:
+            self.fitted = FITTED_KINDS[config.kind](config)
         self.post_init()
 
     def _init_weights(self, module):
         """The codec initialises itself; nothing here has weights of its own."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the codec's weights; what is fitted has none, and computes in float32."""
+        return super().dtype if self.fitted is None else torch.float32
+
+    @property
+    def device(self) -> torch.device:
+        return super().device if self.fitted is None else self.fitted.ranges.device
+
+    @property
+    def bits_per_token(self) -> float:
+        """log2 of the number of ids among which each token is one."""
+        return math.log2(self.config.codebook_size) if self.fitted is None else self.fitted.bits_per_token
+
+    def count_tokens(self, ids: Tensor) -> Tensor:
+        """Ids `[B, L * N]` -> how many of each path's are not padding, `[B]`."""
+        return torch.full_like(ids[:, 0], ids.shape[1]) if self.fitted is None else self.fitted.count_tokens(ids)
+
+    def is_shortened(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
+        """Which paths, as for `encode`, lose their finest motion for want of tokens, bool `[B]`; only those of kind "dct" can."""
+        if not isinstance(self.fitted, DctCameraTokenizer):
+            return torch.zeros(len(camera_to_world), dtype=torch.bool)
+        with self._exactly():
+            return self.fitted.is_shortened(camera_to_world.float(), intrinsics.float())
+
+    @torch.no_grad()
+    def fit(self, camera_to_world: Tensor, intrinsics: Tensor) -> None:
+        """Kinds "dct" and "uniform": take ranges and vocabulary from these paths, as for `encode`; seconds for thousands."""
+        if self.fitted is None:
+            raise ValueError(
+                "expected kind 'dct' or 'uniform' to fit, got 'codec': it is trained, by train_camera_tokenizer"
+            )
+        self._check_poses(camera_to_world, intrinsics)
+        self.fitted.fit(camera_to_world.float(), intrinsics.float())
 
     @torch.no_grad()
     def encode(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
@@ -86,6 +139,10 @@ class CamViGCameraTokenizer(PreTrainedModel):
         Returns:
             ids `[B, L * N]` int64, level-major.
         """
+        if self.fitted is not None:
+            self._check_poses(camera_to_world, intrinsics)
+            with self._exactly():
+                return self.fitted.encode(camera_to_world.float(), intrinsics.float())
         latent = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
         codes = self.codec.quantizer(latent)[1]  # [B, L, N]
         return self._codes_to_ids(codes)
@@ -99,7 +156,13 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
         Returns:
             camera_to_world `[B, T, 4, 4]`, the first pose exactly the identity; intrinsics `[B, T, 4]`.
+
+        Raises:
+            ValueError: ids out of range, or (kind "dct") ids that stand for no path.
         """
+        if self.fitted is not None:
+            with self._exactly():
+                return self.fitted.decode(ids)
         self._check_ids(ids)
         codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size  # [B, k, N]
         latent = cast(Tensor, self.codec.quantizer.from_codes(codes)[0])
@@ -111,6 +174,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
         intrinsics: Tensor,
         quantize: bool = True,
         generator: torch.Generator | None = None,
+        coarse_weight: float = 0.0,
     ) -> CameraTokenizerOutput:
         """One training step's losses; gradients pass the quantizers straight through.
 
@@ -119,26 +183,28 @@ class CamViGCameraTokenizer(PreTrainedModel):
             intrinsics: `[B, T, 4]`.
             quantize: False leaves the quantizers out, with a little noise on the latents in their place (the warm-up).
             generator: draws that noise, on the CPU.
+            coarse_weight: weight of the reconstruction by the first level alone, by the first two, ... (each is decoded).
         """
         signal = self._codec_input(camera_to_world, intrinsics)
         latent, codes, codec_loss = self.codec.encoder(signal), None, signal.new_zeros(())  # latent [B, D, N]
         if quantize:
-            latent, codes, _, commitment_loss, codebook_loss = self.codec.quantizer(latent)
-            weights = self.config.dac_config
-            codec_loss = weights.commitment_loss_weight * commitment_loss + weights.codebook_loss_weight * codebook_loss
-            codec_loss = codec_loss.mean()
+            levels, codes, codec_loss = self._quantize(latent)  # L of [B, D, N]
         else:
             noise = torch.randn(latent.shape, generator=generator).to(latent)
-            latent = latent + WARM_UP_NOISE * latent.detach().std() * noise
-        decoded = self._codec_output(latent)
+            levels = [latent + WARM_UP_NOISE * latent.detach().std() * noise]
         values = read_values(signal * self.config.headroom, self.config)  # [B, T, 8]
-        spread = values.std((0, 1)).clamp(min=MIN_SPREAD)
-        error = (read_values(decoded, self.config) - values) / spread
-        reconstruction_loss = error.abs().mean() + error.square().mean()
+        decoded = self._codec_output(levels[-1])
+        reconstruction_loss = self._reconstruction_loss(decoded, values)
+        coarse_losses = (
+            [self._reconstruction_loss(self._codec_output(coarse), values) for coarse in levels[:-1]]
+            if coarse_weight
+            else []
+        )
         poses, intrinsics = self._read_poses(decoded.detach())
         return CameraTokenizerOutput(
-            loss=reconstruction_loss + codec_loss,
+            loss=reconstruction_loss + codec_loss + coarse_weight * sum(coarse_losses),
             reconstruction_loss=reconstruction_loss.detach(),
+            level_losses=torch.stack([*coarse_losses, reconstruction_loss]).detach(),
             codec_loss=codec_loss.detach(),
             ids=None if codes is None else self._codes_to_ids(codes),
             level_perplexity=None if codes is None else self._perplexity(codes),
@@ -146,13 +212,44 @@ class CamViGCameraTokenizer(PreTrainedModel):
             intrinsics=intrinsics,
         )
 
+    def _quantize(self, latent: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Latent `[B, D, N]` -> what the first 1, 2, ... L levels say of it, codes `[B, L, N]`, the codec's loss."""
+        weights, total, loss = self.config.dac_config, torch.zeros_like(latent), latent.new_zeros(())
+        levels, codes = [], []
+        for quantizer in self._quantizers:
+            quantized, commitment_loss, codebook_loss, level_codes, _ = quantizer(latent - total)
+            loss = (
+                loss + weights.commitment_loss_weight * commitment_loss + weights.codebook_loss_weight * codebook_loss
+            )
+            total = total + quantized
+            levels.append(total)
+            codes.append(level_codes)
+        return levels, torch.stack(codes, dim=1), loss
+
+    def _reconstruction_loss(self, decoded: Tensor, values: Tensor) -> Tensor:
+        """Signal `[B, 1, samples]`, the true values `[B, T, 8]` -> L1 + L2, scalar."""
+        by_value = self.config.signal_layout == "poses"
+        spread = values.std((0, 1)).clamp(min=MIN_SPREAD) if by_value else SPECTRUM_SPREAD
+        error = (read_values(decoded, self.config) - values) / spread
+        return error.abs().mean() + error.square().mean()
+
     @torch.no_grad()
     def code_vectors(self) -> Tensor:
-        """Each id's own part of the codec's latent: `[L * codebook_size, D]`, D = `codec_config.hidden_size`.
+        """Each id's own part of the codec's latent: `[L * codebook_size, D]`, D = `config.feature_size`.
 
-        The latent that the codec decodes is the sum of these over the levels.
+        The latent that the codec decodes is the sum of these over the levels. Of kind "uniform": the middles of the bins
+        (`UniformCameraTokenizer.code_vectors`); of kind "dct" nothing is known of an id alone, and this is an error.
         """
-        return torch.cat([_project_codes(quantizer, quantizer.codebook.weight) for quantizer in self._quantizers])
+        if isinstance(self.fitted, DctCameraTokenizer):
+            raise ValueError("expected camera_feature_size 0 with camera tokens of kind 'dct', which have no vectors")
+        if self.fitted is not None:
+            return self.fitted.code_vectors()
+        return torch.cat([project_codes(quantizer, quantizer.codebook.weight) for quantizer in self._quantizers])
+
+    @torch.no_grad()
+    def start_as_identity(self):
+        """Set encoder and decoder so that they pass the signal on (`camera_codec_start`): a start for training."""
+        pass_signal_on(self.codec, self.config)
 
     @torch.no_grad()
     def initialize_codebooks(
@@ -160,29 +257,9 @@ class CamViGCameraTokenizer(PreTrainedModel):
     ):
         """Fit the quantizers to the encoder's latents of these paths (some hundreds or more), once, after the warm-up.
 
-        Every level projects to the latents' principal axes, scaled to a total variance of 1, and its codes are the
-        k-means centres of what the levels before it left. The last projected channel is a constant: the codec looks
-        codes up by direction alone, and beside a constant a direction tells the length too.
+        See `camera_codebooks.fit_codebooks`.
         """
-        residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
-        latents = residual.transpose(1, 2).flatten(0, 1)  # [B * N, D]
-        mean = latents.mean(0)
-        num_axes = min(self.config.dac_config.codebook_dim - 1, latents.shape[1])
-        variances, axes = torch.linalg.eigh((latents - mean).T @ (latents - mean) / len(latents))
-        axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
-        for level, quantizer in enumerate(self._quantizers):
-            offset = mean if level == 0 else torch.zeros_like(mean)
-            for parameter in (*quantizer.in_proj.parameters(), *quantizer.out_proj.parameters()):
-                parameter.zero_()
-            quantizer.in_proj.weight[:num_axes, :, 0] = axes.T / scale
-            in_bias, out_bias = cast(Tensor, quantizer.in_proj.bias), cast(Tensor, quantizer.out_proj.bias)
-            in_bias[:num_axes] = -offset @ axes / scale
-            in_bias[-1] = DIRECTION_CONSTANT
-            quantizer.out_proj.weight[:, :num_axes, 0] = axes * scale
-            out_bias.copy_(offset)
-            projected = quantizer.in_proj(residual)
-            _fit_codebook(quantizer, projected, generator)
-            residual = residual - _quantize(quantizer, projected)
+        fit_codebooks(self._quantizers, self.codec.encoder(self._codec_input(camera_to_world, intrinsics)), generator)
 
     @torch.no_grad()
     def restart_dead_codes(
@@ -192,7 +269,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
         generator: torch.Generator | None = None,
         min_usage: float = 0.1,
     ) -> Tensor:
-        """Move codes that these paths hardly use to latents that they do have, level by level (Mimi's rule).
+        """Move codes that these paths hardly use to latents that they do have (`camera_codebooks.restart_dead_codes`).
 
         Usage is counted on the paths given, so give enough for every code to have its chance: a thousand or more.
 
@@ -205,16 +282,17 @@ class CamViGCameraTokenizer(PreTrainedModel):
         Returns:
             how many codes were moved at each level, `[L]` int64.
         """
-        residual = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
-        restarted = []
-        for quantizer in self._quantizers:
-            projected = quantizer.in_proj(residual)
-            counts = quantizer.decode_latents(projected)[1].flatten().bincount(minlength=self.config.codebook_size)
-            dead = counts < min_usage * counts.sum() / self.config.codebook_size
-            quantizer.codebook.weight[dead] = _draw_latents(projected, int(dead.sum()), generator)
-            restarted.append(int(dead.sum()))
-            residual = residual - _quantize(quantizer, projected)
-        return torch.tensor(restarted)
+        latents = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))
+        return restart_dead_codes(self._quantizers, latents, generator, min_usage)
+
+    def _exactly(self) -> torch.autocast:
+        """What is fitted is computed in float32, whatever is around it; nothing is encoded or decoded before."""
+        assert self.fitted is not None
+        if not self.fitted.is_fitted:
+            raise ValueError(
+                f"expected a fitted camera tokenizer, got one of kind {self.config.kind!r} that is not: see fit"
+            )
+        return torch.autocast(self.device.type, enabled=False)
 
     @property
     def _quantizers(self) -> list[DacVectorQuantize]:
@@ -222,6 +300,8 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     def _codec_input(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
         """Checked poses -> what the codec hears, `[B, 1, samples]`."""
+        if self.fitted is not None:
+            raise ValueError(f"expected kind 'codec' to train, got {self.config.kind!r}: it is fitted, by fit")
         self._check_poses(camera_to_world, intrinsics)
         signal = poses_to_signal(camera_to_world, intrinsics, self.config) / self.config.headroom
         return signal.to(self.dtype)
@@ -231,10 +311,8 @@ class CamViGCameraTokenizer(PreTrainedModel):
         return self.codec.decoder(latent) * self.config.headroom
 
     def _read_poses(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """Signal -> poses in float32; the first pose is the identity by definition, whatever was decoded for it."""
-        signal = signal.float().clone()
-        signal[..., : 6 * self.config.samples_per_value] = 0
-        return signal_to_poses(signal, self.config)
+        """Signal -> poses in float32."""
+        return signal_to_poses(signal.float(), self.config)
 
     def _codes_to_ids(self, codes: Tensor) -> Tensor:
         """Codes `[B, L, N]` -> ids `[B, L * N]`."""
@@ -279,32 +357,3 @@ class CamViGCameraTokenizer(PreTrainedModel):
             raise ValueError(
                 f"expected ids {level * size}..{(level + 1) * size - 1} at level {level}, got {int(ids[wrong][0])}"
             )
-
-
-def _project_codes(quantizer, codes: Tensor) -> Tensor:
-    """A level's codes `[M, d]` through its output projection -> `[M, D]`."""
-    return quantizer.out_proj(codes.T[None])[0].T
-
-
-def _quantize(quantizer, projected: Tensor) -> Tensor:
-    """Projected latents `[B, d, N]` -> what this level says of the latent, `[B, D, N]`."""
-    return quantizer.out_proj(quantizer.decode_latents(projected)[0])
-
-
-def _draw_latents(projected: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """`count` of the projected latents `[B, d, N]`, at random, with repetition: `[count, d]`."""
-    latents = projected.transpose(1, 2).flatten(0, 1)
-    return latents[torch.randint(len(latents), (count,), generator=generator).to(latents.device)]
-
-
-def _fit_codebook(quantizer, projected: Tensor, generator: torch.Generator | None):
-    """k-means over projected latents `[B, d, N]`, by the quantizer's own look-up; empty centres are drawn anew."""
-    latents = projected.transpose(1, 2).flatten(0, 1)  # [B * N, d]
-    codebook = quantizer.codebook.weight
-    codebook.copy_(_draw_latents(projected, len(codebook), generator))
-    for _ in range(KMEANS_ROUNDS):
-        nearest = quantizer.decode_latents(projected)[1].flatten()
-        counts = nearest.bincount(minlength=len(codebook))
-        sums = torch.zeros_like(codebook).index_add_(0, nearest, latents)
-        codebook.copy_(sums / counts.clamp(min=1)[:, None])
-        codebook[counts == 0] = _draw_latents(projected, int((counts == 0).sum()), generator)

@@ -16,6 +16,9 @@ from transformers.configuration_utils import SubConfigSpec
 QUANTIZER_LEVELS = {"lfq": [2] * 18, "fsq": [8] * 6}
 """The two 18-bit codes: 18 signs (lookup-free quantization, the paper's) or 6 digits of 8 levels (FSQ)."""
 
+SIGNAL_LAYOUTS = ("poses", "spectrum")
+CAMERA_KINDS = ("codec", "dct", "uniform")
+
 OPEN_ARCHITECTURES = {"open_magvit2": "lfq", "vidtok": "fsq"}
 """The architectures of open weights (`open_weights`), each with the quantizer that it has."""
 
@@ -103,38 +106,58 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
 
 @strict
 class CamViGCameraTokenizerConfig(PreTrainedConfig):
-    """Camera path <-> camera ids, through a 1-D signal and a neural audio codec (CamViG section 3; the layout is ours).
+    """Camera path <-> camera ids, by one of three kinds; a token of a level is one of `codebook_size` ids.
 
-    Each pose is 8 numbers (3 translation, 3 rotation vector, 2 log focal length), each held for `samples_per_value`
+    "codec": a 1-D signal and a neural audio codec (CamViG section 3; the layout is ours). "dct": a cosine transform over
+    time and byte-pair encoding (`dct_camera_tokenizer`), as many ids as a path needs, padded to `max_tokens`. "uniform":
+    even bins (`binned_camera_tokenizers`). The latter two have one level, are fitted to paths instead of trained, and
+    ignore what belongs to the codec, which their configuration does not have.
+
+    The codec: each pose is 8 numbers (3 translation, 3 rotation vector, 2 log focal length), each held for `samples_per_value`
     samples. Defaults are the paper's geometry: 17 poses x 8 x 250 = 34,000 samples, hop 320 -> 106 codec frames x 4
     levels = 424 ids from 4 x 1,024.
 
     Args:
-        codec_config: a `DacConfig` (SoundStream's open descendant): levels, codebook size, hop.
+        kind: "codec", "dct" or "uniform".
+        codec_config: a `DacConfig` (SoundStream's open descendant): levels, codebook size, hop; None for the other kinds.
         num_poses: poses of a path.
         samples_per_value: samples for which each of the 8 values of a pose is held.
+        signal_layout: "poses" (values of the poses in time order, `camera_signal`) or "spectrum" (their gain-shape spectrum,
+            `camera_spectrum`, which needs far fewer bits and ignores the first two scales).
         translation_scale: translation, in scene depths, that becomes 1.0 in the signal.
         rotation_scale: rotation, in radians, that becomes 1.0.
         log_focal_scale: log of the ratio to `reference_focal` that becomes 1.0.
         reference_focal: normalised focal length that becomes 0 in the signal.
         headroom: the signal is divided by it before the codec, whose output ends in a tanh: +-1 then lies where the
             tanh still has a slope, and values up to nearly +-headroom can be written.
+        dct_scale: kind "dct": what coefficients are multiplied by before rounding; more is finer, and more tokens.
+        dct_vocab_size: kind "dct": ids, at most, beside the one of padding.
+        max_tokens: kind "dct": ids of every path, padding included.
+        num_bins: kind "uniform": bins of each number.
     """
 
     model_type = "camvig_camera_tokenizer"
-    sub_configs_defaults: ClassVar = {"codec_config": SubConfigSpec(config_class=DacConfig)}
+    sub_configs_defaults: ClassVar = {"codec_config": SubConfigSpec(config_class=DacConfig, optional=True)}
+    newer_fields: ClassVar = ("kind", "signal_layout", "dct_scale", "dct_vocab_size", "max_tokens", "num_bins")
+    """Fields that the first token caches did not know: at their defaults they do not enter a cache's fingerprint."""
 
+    kind: str = "codec"
     codec_config: dict | PreTrainedConfig | None = None
     num_poses: int = 17
     samples_per_value: int = 250
+    signal_layout: str = "poses"
     translation_scale: float = 0.75
     rotation_scale: float = 0.8
     log_focal_scale: float = 1.0
     reference_focal: float = 0.785
     headroom: float = 2.0
+    dct_scale: float = 60.0
+    dct_vocab_size: int = 2048
+    max_tokens: int = 72
+    num_bins: int = 256
 
     def __post_init__(self, **kwargs):
-        if self.codec_config is None:
+        if self.codec_config is None and self.kind == "codec":
             self.codec_config = DacConfig(
                 encoder_hidden_size=16, decoder_hidden_size=128, downsampling_ratios=[8, 5, 4, 2], n_codebooks=4
             )
@@ -152,21 +175,33 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
 
     @property
     def dac_config(self) -> DacConfig:
-        """`codec_config`, which is built by now."""
+        """`codec_config` of kind "codec", which is built by now."""
         return cast(DacConfig, self.codec_config)
 
     @property
     def feature_size(self) -> int:
-        """Size of the codec's own code vectors."""
-        return self.dac_config.hidden_size
+        """Size of what is known of each id (`CamViGCameraTokenizer.code_vectors`); 0 = nothing."""
+        if self.kind == "codec":
+            return self.dac_config.hidden_size
+        return 0 if self.kind == "dct" else 9
 
     @property
     def num_levels(self) -> int:
-        return self.dac_config.n_codebooks
+        return self.dac_config.n_codebooks if self.kind == "codec" else 1
 
     @property
     def codebook_size(self) -> int:
-        return self.dac_config.codebook_size
+        """Ids of a level."""
+        if self.kind == "codec":
+            return self.dac_config.codebook_size
+        return self.dct_vocab_size + 1 if self.kind == "dct" else 9 * self.num_bins
+
+    @property
+    def tokens_per_level(self) -> int:
+        """Tokens of a path, one level alone: codec frames, `max_tokens`, or the numbers that are binned."""
+        if self.kind == "codec":
+            return self.codec_frames
+        return self.max_tokens if self.kind == "dct" else 2 + 7 * (self.num_poses - 1)
 
     @property
     def vocab_size(self) -> int:
@@ -193,9 +228,32 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
             length = (length + 1) * stride - 2 * math.ceil(stride / 2)
         return length
 
+    @property
+    def first_read(self) -> int:
+        """The first of a value's samples that is read, and as many are left out at its end."""
+        return self.samples_per_value // 4
+
+    def validate_layout(self):
+        if self.signal_layout not in SIGNAL_LAYOUTS:
+            raise ValueError(
+                f"expected signal_layout {', '.join(map(repr, SIGNAL_LAYOUTS))}, got {self.signal_layout!r}"
+            )
+
+    def validate_kind(self):
+        if self.kind not in CAMERA_KINDS:
+            raise ValueError(f"expected kind {', '.join(map(repr, CAMERA_KINDS))}, got {self.kind!r}")
+        if self.kind != "codec" and self.codec_config is not None:
+            raise ValueError(f"expected no codec_config with kind {self.kind!r}, got one")
+        if min(self.num_poses - 1, self.dct_vocab_size, self.max_tokens, self.num_bins) < 1 or not self.dct_scale > 0:
+            raise ValueError(
+                "expected at least 2 poses, and a positive vocabulary, scale, and number of tokens and bins"
+            )
+
     def validate_codec(self):
+        if self.kind != "codec":
+            return
         lost = self.num_samples - self.decoded_samples
-        if lost >= self.samples_per_value:
+        if lost >= self.samples_per_value - self.first_read:
             raise ValueError(
                 f"expected a codec that gives back a sample of every value, got one that loses the last {lost} samples "
                 f"with {self.samples_per_value} a value"
@@ -214,15 +272,17 @@ class CamViGConfig(PreTrainedConfig):
         latent_frames: latent frames of a video; the first is the given image.
         latent_size: tokens along each side of a latent frame.
         temporal_downsample: frames a latent frame stands for, after the first; says which camera tokens go with it.
-        camera_levels: RVQ levels of the camera ids.
-        camera_codebook_size: codes a level.
-        camera_frames: codec frames a level.
-        camera_feature_size: size of the codec's own code vectors, given to the transformer beside a learned table
-            (0 = table alone, as in the paper; ours otherwise).
+        camera_kind: kind of the camera tokenizer, which says when its tokens are: those of a codec are spread evenly over
+            the poses, those of bins belong to theirs, those of "dct" have no time.
+        camera_levels: RVQ levels of the camera ids; 1 unless the kind is "codec".
+        camera_codebook_size: ids a level.
+        camera_frames: tokens a level: codec frames of a codec, all tokens of the other kinds.
+        camera_feature_size: size of the camera tokenizer's own vectors of its ids, given to the transformer beside a
+            learned table (0 = table alone, as in the paper; ours otherwise).
         copy_features: add the embeddings of the same-place token in the previous latent frame and in the image to the
             input of a video token (our choice; a small model learns to follow the camera much sooner).
         align_camera: also add the embedding of a latent frame's camera tokens to its video tokens (our choice; off in
-            the paper, where the camera stands in the prefix alone).
+            the paper, where the camera stands in the prefix alone). Needs camera tokens that have a time.
         max_translation: largest translation from the first pose seen in training, scene depths.
         max_rotation_degrees: largest rotation from the first pose seen in training.
         zoom_range: smallest and largest focal-length ratio to the first frame seen in training.
@@ -237,6 +297,7 @@ class CamViGConfig(PreTrainedConfig):
     latent_frames: int = 5
     latent_size: int = 16
     temporal_downsample: int = 4
+    camera_kind: str = "codec"
     camera_levels: int = 4
     camera_codebook_size: int = 1024
     camera_frames: int = 106
@@ -264,12 +325,32 @@ class CamViGConfig(PreTrainedConfig):
                 f"expected visual_factors with product {math.prod(self.visual_levels)}, got {list(self.visual_factors)}"
             )
 
+    def validate_camera_kind(self):
+        if self.camera_kind not in CAMERA_KINDS:
+            raise ValueError(f"expected camera_kind {', '.join(map(repr, CAMERA_KINDS))}, got {self.camera_kind!r}")
+        if self.camera_kind != "codec" and self.camera_levels != 1:
+            raise ValueError(
+                f"expected camera_levels 1 with camera_kind {self.camera_kind!r}, got {self.camera_levels}"
+            )
+        if self.camera_kind == "dct" and self.align_camera:
+            raise ValueError("expected align_camera False with camera_kind 'dct', whose tokens have no time, got True")
+
     def validate_camera_frames(self):
-        if self.camera_frames < self.latent_frames:
+        if self.camera_kind == "uniform" and self.camera_frames != 2 + 7 * (self.num_frames - 1):
+            raise ValueError(
+                f"expected camera_frames {2 + 7 * (self.num_frames - 1)} for {self.num_frames} poses with camera_kind "
+                f"'uniform', got {self.camera_frames}"
+            )
+        if self.camera_kind == "codec" and self.camera_frames < self.latent_frames:
             raise ValueError(
                 f"expected at least one codec frame for each of the {self.latent_frames} latent frames, "
                 f"got camera_frames {self.camera_frames}"
             )
+
+    @property
+    def num_frames(self) -> int:
+        """Frames of a video, and poses of a path."""
+        return 1 + (self.latent_frames - 1) * self.temporal_downsample
 
     @property
     def visual_vocab_size(self) -> int:

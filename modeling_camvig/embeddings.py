@@ -70,7 +70,8 @@ class VisualEmbedding(nn.Module):
 class CameraEmbedding(nn.Module):
     """Camera ids, or the missing-camera embedding in their place: what a camera token says, without where it stands.
 
-    With `camera_feature_size` > 0 the codec's own code vectors are known too (`features`, a part of the checkpoint).
+    With `camera_feature_size` > 0 the camera tokenizer's own vectors of its ids are known too (`features`, a part of the
+    checkpoint).
     """
 
     features: Tensor  # [L*K, camera_feature_size]
@@ -96,22 +97,32 @@ class CameraEmbedding(nn.Module):
         return torch.where(camera_is_missing[:, None, None], self.missing.weight[0].to(embedding.dtype), embedding)
 
 
-def latent_frame_of_codec_frame(config: CamViGConfig) -> list[int]:
-    """The latent frame of each codec frame: that of its pose, and codec frames are spread evenly over the poses."""
-    step = config.temporal_downsample
-    num_poses = 1 + (config.latent_frames - 1) * step
-    poses = [math.floor((frame + 0.5) * num_poses / config.camera_frames) for frame in range(config.camera_frames)]
-    return [math.ceil(pose / step) for pose in poses]
+def latent_frame_of_camera_tokens(config: CamViGConfig) -> list[int] | None:
+    """The latent frame of each camera token of a level, that of its pose; None if these tokens have no time.
+
+    Codec frames are spread evenly over the poses. Bins begin with 2 tokens of the first pose's lens; 7 of each later pose follow.
+    """
+    if config.camera_kind == "dct":
+        return None
+    if config.camera_kind == "uniform":
+        poses = [0, 0, *(pose for pose in range(1, config.num_frames) for _ in range(7))]
+    else:
+        frames = config.camera_frames
+        poses = [math.floor((frame + 0.5) * config.num_frames / frames) for frame in range(frames)]
+    return [math.ceil(pose / config.temporal_downsample) for pose in poses]
 
 
 class SpaceTimePositions(nn.Module):
-    """Where tokens stand, learned and factorised; camera, image and video tokens of a latent frame share its time."""
+    """Where tokens stand, learned and factorised; camera, image and video tokens of a latent frame share its time.
+
+    Camera tokens that have no time (kind "dct") have none of these times: only their level and their number tell them apart.
+    """
 
     def __init__(self, config: CamViGConfig):
         super().__init__()
         hidden_size, size = config.get_text_config().hidden_size, config.latent_size
         self.latent_frames = config.latent_frames
-        self.latent_of_codec_frame = latent_frame_of_codec_frame(config)
+        self.latent_of_camera_token = latent_frame_of_camera_tokens(config)
         self.time = Table(config.latent_frames, hidden_size, 0.05)
         self.row = Table(size, hidden_size, 0.05)
         self.column = Table(size, hidden_size, 0.05)
@@ -134,8 +145,10 @@ class SpaceTimePositions(nn.Module):
 
     def camera(self) -> Tensor:
         """`[L*n, D]`, level-major."""
-        time = self.time(torch.tensor(self.latent_of_codec_frame, device=self.time.weight.device))
-        return (self.camera_level.weight[:, None] + self.camera_frame.weight[None] + time[None]).flatten(0, 1)
+        places = self.camera_level.weight[:, None] + self.camera_frame.weight[None]
+        if self.latent_of_camera_token is not None:
+            places = places + self.time(torch.tensor(self.latent_of_camera_token, device=places.device))[None]
+        return places.flatten(0, 1)
 
 
 class VideoContext(nn.Module):
@@ -150,7 +163,7 @@ class VideoContext(nn.Module):
         super().__init__()
         hidden_size = config.get_text_config().hidden_size
         self.latent_frames, self.camera_levels = config.latent_frames, config.camera_levels
-        self.latent_of_codec_frame = latent_frame_of_codec_frame(config)
+        self.latent_of_camera_token = latent_frame_of_camera_tokens(config)
         self.from_previous = nn.Linear(hidden_size, hidden_size, bias=False) if config.copy_features else None
         self.from_image = nn.Linear(hidden_size, hidden_size, bias=False) if config.copy_features else None
         self.from_camera = nn.Linear(hidden_size, hidden_size, bias=False) if config.align_camera else None
@@ -166,9 +179,9 @@ class VideoContext(nn.Module):
         return total
 
     def _camera_of_latent_frames(self, camera_embedding: Tensor) -> Tensor:
-        """`[B, L*n, D]` -> `[B, t-1, D]`: summed over levels, averaged over a latent frame's codec frames."""
+        """`[B, L*n, D]` -> `[B, t-1, D]`: summed over levels, averaged over a latent frame's tokens."""
         of_frame = camera_embedding.unflatten(1, (self.camera_levels, -1)).sum(1)
-        belongs = torch.tensor(self.latent_of_codec_frame, device=of_frame.device)
+        belongs = torch.tensor(self.latent_of_camera_token, device=of_frame.device)
         belongs = belongs == torch.arange(1, self.latent_frames, device=of_frame.device)[:, None]
         return (belongs / belongs.sum(1, keepdim=True)).to(of_frame.dtype) @ of_frame
 

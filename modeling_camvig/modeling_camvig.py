@@ -112,7 +112,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
 
     @torch.no_grad()
     def set_camera_features(self, vectors: Tensor):
-        """Give the transformer the camera codec's code vectors; they are saved with the weights.
+        """Give the transformer the camera tokenizer's vectors of its ids (`code_vectors`); they are saved with the weights.
 
         Args:
             vectors: `[L * K, camera_feature_size]` or `[L, K, camera_feature_size]`, in camera id order. They

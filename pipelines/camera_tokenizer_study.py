@@ -7,10 +7,8 @@ tokens times log2 of the ids among which each token is one: what a path costs be
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,46 +19,21 @@ from torch import Tensor
 from ..dataset_builders.path_samples import sample_model_paths
 from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source
 from ..metrics.camera_path_errors import LEAST_LENGTH, path_lengths, rotation_errors, summarise_path_errors
-from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer, UniformCameraTokenizer
-from ..modeling_camvig.camera_path_tokenizer import PLAIN_SIGNAL, CameraPathTokenizer
+from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer
+from ..modeling_camvig.camera_path_tokenizer import CameraPathTokenizer
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.configuration_camvig import CamViGConfig
-from ..modeling_camvig.dct_camera_tokenizer import DctCameraTokenizer
+from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig, CamViGConfig
 from .checkpoint_folder import EMBEDDED, find_checkpoint_folder
 
 SAMPLED_PATHS, SAMPLED_HELD_OUT = 4000, 512
 FIT_SEED, HELD_OUT_SEED = 0, 2  # the shipped codec was trained on seed 0 and validated on seed 1
-FINE_SCALE, FINE_VOCAB_SIZE = 60.0, 2048
-"""A second `DctCameraTokenizer`, still of fewer bits than the compact codec; both were chosen on fitted paths."""
+COARSE = {"dct_scale": 30.0, "dct_vocab_size": 1024}
+"""A coarser kind "dct" than the default, which is `dct-bpe-fine` here; both were chosen on fitted paths."""
 BATCH, TIMED_PATHS = 128, 32
-PAPER_TOKENS = 4 * 106
+PAPER_GEOMETRY = (4, 106)
 NO_PAPER_CODEC = "no trained weights of the 4x106 codec ship; --codec-4x106 FOLDER measures yours"
 
 Paths = tuple[Tensor, Tensor]
-
-
-class CodecRoute:
-    """`CamViGCameraTokenizer` behind the interface of the others; it comes trained, so there is nothing to fit."""
-
-    def __init__(self, folder: str | os.PathLike[str]):
-        self.codec = CamViGCameraTokenizer.from_pretrained(folder).eval()
-
-    @property
-    def bits_per_token(self) -> float:
-        return math.log2(self.codec.config.codebook_size)
-
-    @property
-    def num_tokens(self) -> int:
-        return self.codec.config.num_levels * self.codec.config.codec_frames
-
-    def fit(self, camera_to_world: Tensor, intrinsics: Tensor) -> None:
-        """Nothing."""
-
-    def encode(self, camera_to_world: Tensor, intrinsics: Tensor) -> list[Tensor]:
-        return list(self.codec.encode(camera_to_world, intrinsics))
-
-    def decode(self, ids: Sequence[Tensor]) -> Paths:
-        return self.codec.decode(torch.stack(list(ids)))
 
 
 @dataclass(frozen=True)
@@ -100,7 +73,8 @@ def study_camera_tokenizers(
     figures = {}
     headline = "real" if "real" in paths.judged else "sampled"
     for name, tokenizer in tokenizers.items():
-        tokenizer.fit(*paths.fit)
+        if not is_codec(tokenizer):
+            tokenizer.fit(*paths.fit)
         sets: dict[str, dict] = {of: judge(tokenizer, judged) for of, judged in paths.judged.items()}
         if paths.sources:
             sets["by_source"] = {source: judge(tokenizer, judged) for source, judged in paths.sources.items()}
@@ -121,24 +95,34 @@ def without_nan(figures: dict) -> dict:
     }
 
 
+def is_codec(tokenizer: CameraPathTokenizer) -> bool:
+    """Codecs come trained; there is nothing to fit."""
+    return isinstance(tokenizer, CamViGCameraTokenizer) and tokenizer.config.kind == "codec"
+
+
 def build_tokenizers(paper_codec: str | os.PathLike[str] | None) -> dict[str, CameraPathTokenizer]:
     """All tokenizers by name; uniform bins also at the bits of the compact codec, rounded down to whole bins."""
     checkpoint = find_checkpoint_folder(EMBEDDED)
     assert checkpoint is not None  # a name that is embedded
-    compact = CodecRoute(checkpoint / "camera_tokenizer")
-    uniform = UniformCameraTokenizer()
-    same_bits = int(2 ** (compact.num_tokens * compact.bits_per_token / uniform.num_tokens))
+    compact = CamViGCameraTokenizer.from_pretrained(checkpoint / "camera_tokenizer").eval()
+    uniform = _unfitted("uniform")
+    bits = compact.config.num_levels * compact.config.tokens_per_level * compact.bits_per_token
+    same_bits = int(2 ** (bits / uniform.config.tokens_per_level))
     codecs: dict[str, CameraPathTokenizer] = {"codec-compact": compact}
     if paper_codec is not None:
         codecs = {"codec-4x106": _paper_codec(paper_codec), **codecs}
     return {
         **codecs,
         "uniform-256": uniform,
-        f"uniform-{same_bits}": UniformCameraTokenizer(same_bits),
+        f"uniform-{same_bits}": _unfitted("uniform", num_bins=same_bits),
         "gendop": GenDopCameraTokenizer(),
-        "dct-bpe": DctCameraTokenizer(),
-        "dct-bpe-fine": DctCameraTokenizer(FINE_SCALE, FINE_VOCAB_SIZE),
+        "dct-bpe": _unfitted("dct", **COARSE),
+        "dct-bpe-fine": _unfitted("dct"),
     }
+
+
+def _unfitted(kind: str, **settings) -> CamViGCameraTokenizer:
+    return CamViGCameraTokenizer(CamViGCameraTokenizerConfig(kind=kind, **settings))
 
 
 def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, sampled_held_out: int) -> StudyPaths:
@@ -153,11 +137,11 @@ def study_paths(paths_file: str | os.PathLike[str] | None, sampled_paths: int, s
     counts: dict = {"sampled_fit": sampled_paths}
     if real_paths is not None:
         real_fit, real = real_paths
-        fit = tuple(torch.cat(pair) for pair in zip(fit, _real_tensors(real_fit), strict=True))
-        judged["real"] = _real_tensors(real)
+        fit = tuple(torch.cat(pair) for pair in zip(fit, real_tensors(real_fit), strict=True))
+        judged["real"] = real_tensors(real)
         if len((inside := in_range(judged["real"]))[0]):
             judged["real_in_range"] = inside
-        sources = {source: _real_tensors(real.of([source])) for source in _names(real)}
+        sources = {source: real_tensors(real.of([source])) for source in _names(real)}
         counts |= {"real_fit": len(real_fit.source), "real_fit_sources": _names(real_fit), "real_sources": _names(real)}
     counts |= {name: _counts(paths) for name, paths in judged.items()}
     return StudyPaths((fit[0], fit[1]), judged, sources, counts)
@@ -174,12 +158,12 @@ def in_range(paths: Paths) -> Paths:
 
 def judge(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, float]:
     """Tokens, bits and errors on these paths."""
-    ids: list[Tensor] = []
-    decoded = []
+    counts, decoded = [], []
     for batch in zip(*(part.split(BATCH) for part in paths), strict=True):
-        ids += (rows := tokenizer.encode(*batch))
-        decoded.append(tokenizer.decode(rows))
-    lengths = np.array([len(row) for row in ids])
+        ids = tokenizer.encode(*batch)
+        counts.append(tokenizer.count_tokens(ids))
+        decoded.append(tokenizer.decode(ids))
+    lengths = torch.cat(counts).numpy()
     poses, intrinsics = (torch.cat(parts).numpy() for parts in zip(*decoded, strict=True))
     errors = summarise_path_errors(paths[0].numpy(), poses, paths[1].numpy(), intrinsics)
     return {
@@ -204,15 +188,13 @@ def time_tokenizer(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, fl
     return {"encode_ms": 1000 * (middle - start) / len(singles), "decode_ms": 1000 * (end - middle) / len(singles)}
 
 
-def _paper_codec(folder: str | os.PathLike[str]) -> CodecRoute:
+def _paper_codec(folder: str | os.PathLike[str]) -> CamViGCameraTokenizer:
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(f"expected the folder of a trained camera tokenizer, got {folder}: no config.json in it")
-    codec = CodecRoute(folder)
-    if codec.num_tokens != PAPER_TOKENS or codec.codec.config.num_levels != 4:
-        raise ValueError(
-            f"expected a camera tokenizer of 4 x 106 ids, got {codec.codec.config.num_levels} x "
-            f"{codec.codec.config.codec_frames} in {folder}"
-        )
+    codec = CamViGCameraTokenizer.from_pretrained(folder).eval()
+    levels, frames = codec.config.num_levels, codec.config.tokens_per_level
+    if not is_codec(codec) or (levels, frames) != PAPER_GEOMETRY:
+        raise ValueError(f"expected a camera tokenizer of 4 x 106 ids, got {levels} x {frames} in {folder}")
     return codec
 
 
@@ -220,9 +202,9 @@ def _tensors(poses: np.ndarray, intrinsics: np.ndarray) -> Paths:
     return torch.from_numpy(poses), torch.from_numpy(intrinsics)
 
 
-def _real_tensors(paths: RealPaths) -> Paths:
+def real_tensors(paths: RealPaths) -> Paths:
     """Real paths with the reference lens: their own is not in the file."""
-    focal = PLAIN_SIGNAL.reference_focal
+    focal = CamViGCameraTokenizerConfig.reference_focal
     intrinsics = torch.tensor([focal, focal, 0.5, 0.5]).repeat(*paths.camera_to_world.shape[:2], 1)
     return torch.from_numpy(paths.camera_to_world), intrinsics
 

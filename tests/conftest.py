@@ -15,17 +15,39 @@ import pytest
 if TYPE_CHECKING:
     from PIL import Image
 
-    from camvig import CamViGPipeline
+    from camvig import CamViGCameraTokenizer, CamViGPipeline
 
 
-def build_tiny_pipeline(kind: str = "motion", seed: int = 0) -> CamViGPipeline:
-    """Untrained: 17 frames of 32x32, latent 5x4x4, 2 x 17 camera ids, one layer of width 32."""
+def build_tiny_camera_tokenizer(kind: str) -> CamViGCameraTokenizer:
+    """An untrained codec of 2 x 17 ids, or one of another kind, fitted to 200 sampled paths."""
     import torch
-    from transformers import DacConfig, Qwen3Config
+    from transformers import DacConfig
+
+    from camvig import CamViGCameraTokenizer, CamViGCameraTokenizerConfig
+    from camvig.dataset_builders.path_samples import sample_model_paths
+
+    if kind != "codec":
+        settings = {"dct": {"dct_scale": 10.0, "dct_vocab_size": 256, "max_tokens": 30}, "uniform": {"num_bins": 16}}
+        tokenizer = CamViGCameraTokenizer(CamViGCameraTokenizerConfig(kind=kind, **settings[kind])).eval()
+        tokenizer.fit(*map(torch.from_numpy, sample_model_paths(200, 0)))
+        return tokenizer
+    codec_config = DacConfig(
+        encoder_hidden_size=8,
+        decoder_hidden_size=16,
+        downsampling_ratios=[2, 4],
+        n_codebooks=2,
+        codebook_size=32,
+        codebook_dim=4,
+    )
+    return CamViGCameraTokenizer(CamViGCameraTokenizerConfig(codec_config=codec_config, samples_per_value=1)).eval()
+
+
+def build_tiny_pipeline(kind: str = "motion", seed: int = 0, camera_kind: str = "codec") -> CamViGPipeline:
+    """Untrained: 17 frames of 32x32, latent 5x4x4, the tiny camera tokenizer, one layer of width 32."""
+    import torch
+    from transformers import Qwen3Config
 
     from camvig import (
-        CamViGCameraTokenizer,
-        CamViGCameraTokenizerConfig,
         CamViGConfig,
         CamViGForConditionalGeneration,
         CamViGPipeline,
@@ -38,15 +60,8 @@ def build_tiny_pipeline(kind: str = "motion", seed: int = 0) -> CamViGPipeline:
     visual_config = CamViGVisualTokenizerConfig(
         kind=kind, quantizer="fsq", image_size=32, hidden_sizes=hidden_sizes, blocks_per_level=1
     )
-    codec_config = DacConfig(
-        encoder_hidden_size=8,
-        decoder_hidden_size=16,
-        downsampling_ratios=[2, 4],
-        n_codebooks=2,
-        codebook_size=32,
-        codebook_dim=4,
-    )
-    camera_config = CamViGCameraTokenizerConfig(codec_config=codec_config, samples_per_value=1)
+    visual_tokenizer = CamViGVisualTokenizer(visual_config).eval()
+    camera_tokenizer = build_tiny_camera_tokenizer(camera_kind)
     text_config = Qwen3Config(
         hidden_size=32,
         intermediate_size=64,
@@ -61,15 +76,13 @@ def build_tiny_pipeline(kind: str = "motion", seed: int = 0) -> CamViGPipeline:
         visual_levels=[8] * 6,
         visual_factors=(512, 512),
         latent_size=4,
-        camera_levels=2,
-        camera_codebook_size=32,
-        camera_frames=17,
+        camera_kind=camera_kind,
+        camera_levels=camera_tokenizer.config.num_levels,
+        camera_codebook_size=camera_tokenizer.config.codebook_size,
+        camera_frames=camera_tokenizer.config.tokens_per_level,
     )
-    pipeline = CamViGPipeline(
-        CamViGVisualTokenizer(visual_config).eval(),
-        CamViGCameraTokenizer(camera_config).eval(),
-        CamViGForConditionalGeneration(config).eval(),
-    )
+    transformer = CamViGForConditionalGeneration(config).eval()
+    pipeline = CamViGPipeline(visual_tokenizer, camera_tokenizer, transformer)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -112,7 +125,7 @@ def picture_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(name="build_tiny_pipeline", scope="session")
 def build_tiny_pipeline_fixture() -> Callable[..., CamViGPipeline]:
-    """`build_tiny_pipeline(kind, seed)`, where a test needs one of its own."""
+    """`build_tiny_pipeline(kind, seed, camera_kind)`, where a test needs one of its own."""
     return build_tiny_pipeline
 
 

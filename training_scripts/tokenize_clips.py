@@ -68,6 +68,9 @@ def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer)
     for model in (visual, camera):
         settings = model.config.to_diff_dict()
         settings.pop("transformers_version", None)  # another version gives the same ids
+        for name in getattr(model.config, "newer_fields", ()):
+            if settings.get(name) == getattr(type(model.config), name):
+                del settings[name]
         digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
         for name, weights in sorted(model.state_dict().items()):
             digest.update(name.encode() + weights.detach().cpu().float().numpy().tobytes())
@@ -220,11 +223,25 @@ def tokenize_clips(
         raise ValueError(f"expected folders of clips with different names, got {', '.join(names)}")
     parts = [part for folder in folders for part in parts_of(folder)]
     check_tokenizers(output, tokenizers.fingerprint)
-    written = 0
+    written, shortened = 0, 0
     for part in tqdm(parts[shard[0] :: shard[1]], desc="tokenizing", unit="part", mininterval=5):
         file = part_file(output, part.source, part.number)
         if not file.exists():
             rows = encode_part(part, tokenizers, augment)
             write_part(file, rows, tokenizers.fingerprint)
             written += len(rows)
+            shortened += shortened_paths(rows, tokenizers.camera)
+    if shortened:
+        tqdm.write(
+            f"{shortened} of {written} camera paths lost their finest motion: they need more than max_tokens ids"
+        )
     return written
+
+
+def shortened_paths(rows: list[dict], camera: CamViGCameraTokenizer) -> int:
+    """How many rows with a path have one that needs more camera ids than there are."""
+    paths = [(row["camera_to_world"], row["intrinsics"]) for row in rows if row["has_path"]]
+    if not paths:
+        return 0
+    poses, intrinsics = (torch.tensor(part) for part in zip(*paths, strict=True))
+    return int(camera.is_shortened(poses.unflatten(1, (-1, 4, 4)), intrinsics.unflatten(1, (-1, 4))).sum())

@@ -1,15 +1,16 @@
-"""Trains `CamViGCameraTokenizer` on sampled camera paths.
+"""Trains `CamViGCameraTokenizer` on sampled camera paths, or fits it, if its kind is not "codec" (`fit_camera_tokenizer`).
 
     accelerate launch -m camvig.training_scripts.train_camera_tokenizer --config training_scripts/configs/camera_tokenizer_tiny.yaml
 
-First encoder and decoder alone, then the codebooks are fitted to their latents and everything trains together, while codes
-that are hardly used are moved to latents that occur. Run again after a kill, it goes on where it was.
+A codec: first encoder and decoder alone, then the codebooks are fitted to their latents and everything trains together, while
+codes that are hardly used are moved to latents that occur. Run again after a kill, it goes on where it was.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ import torch
 from ..dataset_builders.path_samples import sample_model_paths
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from .fit_camera_tokenizer import fit_camera_tokenizer, with_real_paths
 from .stage_config import parse_stage
 from .training_loop import Trainer, TrainingArguments
 
@@ -38,6 +40,8 @@ class CameraDataArguments:
     """Steps between restarts of dead codes."""
     restart_share: float = 0.85
     """Share of the steps after which codes are left alone."""
+    real_paths: str | None = None
+    """A .npz of real paths (`dataset_builders.real_paths`); kinds other than "codec" are also fitted to those not held out."""
     codebook_paths: int = 1000
     """Paths to which codebooks are fitted, and that decide which codes are dead."""
 
@@ -99,6 +103,9 @@ def tend_codebooks(
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
     paths, held_out = path_tensors(data.paths, arguments.seed), path_tensors(data.validation_paths, arguments.seed + 1)
+    if config.kind != "codec":
+        fit_camera_tokenizer(config, *with_real_paths(paths, held_out, data.real_paths), Path(arguments.output_dir))
+        return
 
     def batch_at(number: int):
         poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, number))

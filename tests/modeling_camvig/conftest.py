@@ -43,7 +43,7 @@ def build_transformer() -> Callable[..., CamViGForConditionalGeneration]:
         }
         model = CamViGForConditionalGeneration(CamViGConfig(text_config=text_config, **{**settings, **changes}))
         if model.config.camera_feature_size:
-            model.set_camera_features(torch.randn(2, 5, 3))
+            model.set_camera_features(torch.randn(10, 3))
         return model.eval()
 
     return build

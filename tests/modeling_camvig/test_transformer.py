@@ -6,11 +6,12 @@ import copy
 
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from transformers import AutoModel
 
 from camvig.modeling_camvig import embeddings
 from camvig.modeling_camvig.configuration_camvig import CamViGConfig
-from camvig.modeling_camvig.embeddings import join_factors, latent_frame_of_codec_frame, split_factors
+from camvig.modeling_camvig.embeddings import join_factors, latent_frame_of_camera_tokens, split_factors
 from camvig.modeling_camvig.matmul_attention import MATMUL_ATTENTION
 from camvig.modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 
@@ -103,7 +104,14 @@ def test_probabilities_over_the_joint_vocabulary_sum_to_one(build_transformer, f
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"decoder": "llama"}, {"align_camera": True}, {"copy_features": False, "camera_feature_size": 0}]
+    "changes",
+    [
+        {},
+        {"decoder": "llama"},
+        {"align_camera": True},
+        {"copy_features": False, "camera_feature_size": 0},
+        {"camera_kind": "dct", "camera_levels": 1, "camera_codebook_size": 10, "camera_frames": 18},
+    ],
 )
 @pytest.mark.parametrize("missing", ["some", "none", "all"])
 def test_every_parameter_gets_a_gradient(build_transformer, draw_ids, changes, missing):
@@ -134,10 +142,41 @@ def test_a_missing_camera_hides_the_camera_ids(build_transformer, draw_ids):
 
 def test_camera_tokens_share_the_time_of_their_latent_frame():
     one_a_pose = CamViGConfig(text_config={"hidden_size": 8}, camera_frames=17)
-    assert latent_frame_of_codec_frame(one_a_pose) == [0] + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
-    of_paper = latent_frame_of_codec_frame(CamViGConfig(text_config={"hidden_size": 8}))
+    assert latent_frame_of_camera_tokens(one_a_pose) == [0] + [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
+    of_paper = latent_frame_of_camera_tokens(CamViGConfig(text_config={"hidden_size": 8}))
     assert len(of_paper) == 106 and of_paper == sorted(of_paper) and of_paper.count(0) == 6
     assert [of_paper.count(latent) for latent in (1, 2, 3, 4)] == [25, 25, 25, 25]
+
+
+def test_bins_have_the_time_of_their_pose_and_cosines_none():
+    text_config = {"hidden_size": 8}
+    uniform = CamViGConfig(text_config=text_config, camera_kind="uniform", camera_levels=1, camera_frames=114)
+    of_bins = latent_frame_of_camera_tokens(uniform)
+    assert of_bins is not None and of_bins == [0, 0] + [1] * 28 + [2] * 28 + [3] * 28 + [4] * 28
+    dct = CamViGConfig(text_config=text_config, camera_kind="dct", camera_levels=1, camera_frames=3)
+    assert latent_frame_of_camera_tokens(dct) is None
+
+
+def test_alignment_takes_the_bins_of_a_latent_frame(build_transformer):
+    changes = {"camera_kind": "uniform", "camera_levels": 1, "camera_codebook_size": 10, "camera_frames": 2 + 7 * 8}
+    model = build_transformer(align_camera=True, **changes)
+    camera = torch.randn(2, 58, 32)
+    expected = torch.stack([camera[:, 2:30].mean(1), camera[:, 30:].mean(1)], dim=1)
+    torch.testing.assert_close(model.video_context._camera_of_latent_frames(camera), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"camera_kind": "audio"}, "expected camera_kind 'codec', 'dct', 'uniform', got 'audio'"),
+        ({"camera_kind": "dct"}, "expected camera_levels 1 with camera_kind 'dct', got 4"),
+        ({"camera_kind": "dct", "camera_levels": 1, "align_camera": True}, "whose tokens have no time"),
+        ({"camera_kind": "uniform", "camera_levels": 1}, "expected camera_frames 114 for 17 poses"),
+    ],
+)
+def test_camera_kinds_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(StrictDataclassClassValidationError, match=message):
+        CamViGConfig(text_config={"hidden_size": 8}, **changes)
 
 
 def test_alignment_averages_over_a_latent_frame_and_sums_over_levels(build_transformer):

@@ -9,7 +9,7 @@ import pytest
 from accelerate.state import AcceleratorState
 from PIL import Image
 
-from camvig import CamViGPipeline
+from camvig import CamViGCameraTokenizer, CamViGPipeline
 from camvig.training_scripts import (
     assemble_checkpoint,
     finetune,
@@ -129,3 +129,19 @@ def test_caching_again_keeps_what_is_there(trained):
     times = [part.stat().st_mtime_ns for part in parts]
     assert tokenize(trained) == 0
     assert parts and [part.stat().st_mtime_ns for part in parts] == times
+
+
+@pytest.mark.parametrize("kind", ["dct", "uniform"])
+def test_the_other_kinds_of_camera_tokenizer_are_fitted(kind, real_paths_file, monkeypatch, tmp_path):
+    config = CONFIGS / f"camera_tokenizer_{kind}.yaml"
+    values = {"training.output_dir": tmp_path / "run", "data.paths": 200, "data.validation_paths": 20}
+    values["data.real_paths"] = real_paths_file
+    settings = [text for key, value in values.items() for text in ("--set", f"{key}={value}")]
+    for _ in range(2):  # a second run replaces the first
+        run(train_camera_tokenizer, monkeypatch, "--config", config, *settings)
+    figures = json.loads((tmp_path / "run" / "fit.json").read_text())
+    assert figures["paths"] == 200 + 24 and set(figures) == {"paths", "sampled", "real"}
+    assert figures["sampled"]["rotation_deg_mean"] < 1 and figures["real"]["shortened_pct"] == 0
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == ["fit.json", "model"]
+    tokenizer = CamViGCameraTokenizer.from_pretrained(tmp_path / "run" / "model")
+    assert tokenizer.config.kind == kind and tokenizer.fitted.is_fitted
