@@ -122,6 +122,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
         codec_config: a `DacConfig` (SoundStream's open descendant): levels, codebook size, hop; None for the other kinds.
         num_poses: poses of a path.
         samples_per_value: samples for which each of the 8 values of a pose is held.
+        padding_samples: silence after them.
         signal_layout: "poses" (values of the poses in time order, `camera_signal`) or "spectrum" (their gain-shape spectrum,
             `camera_spectrum`, which needs far fewer bits and ignores the first two scales).
         translation_scale: translation, in scene depths, that becomes 1.0 in the signal.
@@ -138,13 +139,22 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
 
     model_type = "camvig_camera_tokenizer"
     sub_configs_defaults: ClassVar = {"codec_config": SubConfigSpec(config_class=DacConfig, optional=True)}
-    newer_fields: ClassVar = ("kind", "signal_layout", "dct_scale", "dct_vocab_size", "max_tokens", "num_bins")
+    newer_fields: ClassVar = (
+        "kind",
+        "signal_layout",
+        "padding_samples",
+        "dct_scale",
+        "dct_vocab_size",
+        "max_tokens",
+        "num_bins",
+    )
     """Fields that the first token caches did not know: at their defaults they do not enter a cache's fingerprint."""
 
     kind: str = "codec"
     codec_config: dict | PreTrainedConfig | None = None
     num_poses: int = 17
     samples_per_value: int = 250
+    padding_samples: int = 0
     signal_layout: str = "poses"
     translation_scale: float = 0.75
     rotation_scale: float = 0.8
@@ -210,7 +220,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
 
     @property
     def num_samples(self) -> int:
-        return self.num_poses * 8 * self.samples_per_value
+        return self.num_poses * 8 * self.samples_per_value + self.padding_samples
 
     @property
     def codec_frames(self) -> int:
@@ -252,7 +262,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     def validate_codec(self):
         if self.kind != "codec":
             return
-        lost = self.num_samples - self.decoded_samples
+        lost = self.num_samples - self.padding_samples - self.decoded_samples
         if lost >= self.samples_per_value - self.first_read:
             raise ValueError(
                 f"expected a codec that gives back a sample of every value, got one that loses the last {lost} samples "
