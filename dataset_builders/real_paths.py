@@ -10,12 +10,14 @@ further than the shipped model's range of 0.6 scene depths: then so much that 95
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
+from scipy.spatial.transform import Rotation
 
 from ..camera_paths.formats.path_format import to_opencv_camera_to_world
 from .clip_length import FPS, NUM_FRAMES
@@ -23,6 +25,7 @@ from .clip_length import FPS, NUM_FRAMES
 ROOM_DEPTH = 2.5  # metres
 LONGEST_REACH = 0.6  # scene depths from the first pose, of 95% of a source's windows
 HELD_OUT_EVERY = 3
+LARGEST_TURN = math.radians(150)
 KEYS = ("c2w", "source", "fps")
 
 
@@ -61,6 +64,31 @@ def split_by_source(paths: RealPaths) -> tuple[RealPaths, RealPaths]:
     sources = sorted(set(paths.source.tolist()), reverse=True)
     held_out = sources[::HELD_OUT_EVERY]
     return paths.of([source for source in sources if source not in held_out]), paths.of(held_out)
+
+
+def vary_paths(paths: RealPaths, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` variations of paths, for training: `camera_to_world` `[count, 17, 4, 4]` and the source of each.
+
+    Few real paths are at hand, and other cameras move otherwise. So (our choice) half are played backwards, all turn and
+    travel more or less (factors log-normal, 0.5; turns of at most 150 degrees), and half have their axes turned, all
+    three alike, as if the camera had been mounted another way.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.integers(len(paths.source), size=count)
+    poses = paths.camera_to_world[chosen].astype(np.float64)
+    backwards = np.linalg.inv(poses[:, -1:]) @ poses[:, ::-1]
+    poses = np.where(rng.random(count)[:, None, None, None] < 0.5, backwards, poses)
+    turns = Rotation.from_matrix(poses[..., :3, :3].reshape(-1, 3, 3)).as_rotvec().reshape(count, -1, 3)
+    turns *= np.exp(rng.normal(0, 0.5, (count, 1, 1)))
+    largest = np.linalg.norm(turns, axis=-1).max(1)
+    turns *= np.minimum(1, LARGEST_TURN / np.maximum(largest, 1e-6))[:, None, None]
+    travels = poses[..., :3, 3] * np.exp(rng.normal(0, 0.5, (count, 1, 1)))
+    mounts = Rotation.random(count, random_state=rng).as_matrix()
+    mounts[rng.random(count) < 0.5] = np.eye(3)
+    turns, travels = (np.einsum("nij,ntj->nti", mounts, part) for part in (turns, travels))
+    poses[..., :3, :3] = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape[:2], 3, 3)
+    poses[..., :3, 3] = travels
+    return poses.astype(np.float32), paths.source[chosen]
 
 
 def cut_windows(poses: np.ndarray, fps: float) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 
 KMEANS_ROUNDS = 12
-DIRECTION_CONSTANT = 3.0
+DIRECTION_CONSTANT = 6.0
 """The constant channel of a projected latent, beside a spread of 1."""
 
 

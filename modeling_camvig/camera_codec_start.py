@@ -2,7 +2,7 @@
 
 A camera's numbers must come back to a part in a thousand, and from random weights that takes a DAC very long. So (our
 choice) one channel carries the samples at first: residual units add nothing, activations are nearly linear, a strided
-convolution either sorts the samples of a step into as many channels or, where the channels would not suffice, averages
+convolution either sorts the samples of a step into as many channels or, where the quantizers would not keep them, averages
 them; the decoder does the reverse. Channels that carry nothing keep their random weights, and everything is trained.
 """
 
@@ -15,8 +15,8 @@ from transformers import DacModel
 
 from .configuration_camvig import CamViGCameraTokenizerConfig
 
-SNAKE_ALPHA = 0.02
-"""Of snake(x) = x + sin(alpha x)^2 / alpha: x + 0.02 x^2, nearly linear."""
+SNAKE_ALPHA = 1e-5
+"""Of snake(x) = x + sin(alpha x)^2 / alpha: about x + alpha x^2, nearly linear."""
 
 
 def pass_signal_on(codec: DacModel, config: CamViGCameraTokenizerConfig) -> None:
@@ -48,11 +48,10 @@ def _make_plain(part) -> None:
 
 
 def _which_strides_sort(config: CamViGCameraTokenizerConfig) -> list[bool]:
-    """From the last stride back, as many as the latent has channels for; the others average."""
+    """From the last stride back, as many as a quantizer's projection has room for; the others average."""
     dac, carried, sorts = config.dac_config, 1, []
-    channels = min(dac.hidden_size, dac.decoder_hidden_size)
     for stride in reversed(dac.downsampling_ratios):
-        sorts.append(carried * stride <= channels)
+        sorts.append(carried * stride < dac.codebook_dim)
         carried *= stride if sorts[-1] else 1
     return sorts[::-1]
 

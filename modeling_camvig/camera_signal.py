@@ -34,7 +34,7 @@ PRINCIPAL_POINT_TOLERANCE = 1e-3
 
 
 def poses_to_signal(camera_to_world: Tensor, intrinsics: Tensor, config: CamViGCameraTokenizerConfig) -> Tensor:
-    """camera_to_world `[B, T, 4, 4]` (scene depths), intrinsics `[B, T, 4]` -> signal `[B, 1, T * 8 * S]`.
+    """camera_to_world `[B, T, 4, 4]` (scene depths), intrinsics `[B, T, 4]` -> signal `[B, 1, T * 8 * S + padding]`.
 
     Raises:
         ValueError: the principal point is not the picture's centre.
@@ -49,7 +49,8 @@ def poses_to_signal(camera_to_world: Tensor, intrinsics: Tensor, config: CamViGC
     log_focal = (intrinsics[..., :2] / config.reference_focal).log()  # [B, T, 2]
     values = torch.cat([translation, matrix_to_rotation_vector(rotation), log_focal], dim=-1)
     values = values_to_spectrum(values) if config.signal_layout == "spectrum" else values / _scales(config, values)
-    return values.flatten(1).repeat_interleave(config.samples_per_value, dim=1)[:, None]
+    held = values.flatten(1).repeat_interleave(config.samples_per_value, dim=1)
+    return F.pad(held, (0, config.padding_samples))[:, None]
 
 
 def signal_to_poses(signal: Tensor, config: CamViGCameraTokenizerConfig) -> tuple[Tensor, Tensor]:
@@ -76,12 +77,13 @@ def read_values(signal: Tensor, config: CamViGCameraTokenizerConfig) -> Tensor:
         ValueError: more samples than a path has, or so few that a value has none.
     """
     num_values, held, samples = config.num_poses * VALUES_PER_POSE, config.samples_per_value, signal.shape[-1]
-    least, most = num_values * held - held + config.first_read + 1, num_values * held
+    full = num_values * held
+    least, most = full - held + config.first_read + 1, full + config.padding_samples
     if signal.ndim != 3 or signal.shape[1] != 1 or not least <= samples <= most:
         raise ValueError(f"expected signal [B, 1, {least}..{most}], got {list(signal.shape)}")
     read = slice(config.first_read, held - config.first_read)
-    exists = torch.arange(most, device=signal.device).view(num_values, held)[:, read] < samples
-    middles = F.pad(signal[:, 0], (0, most - samples)).unflatten(1, (num_values, held))[..., read]
+    exists = torch.arange(full, device=signal.device).view(num_values, held)[:, read] < samples
+    middles = F.pad(signal[:, 0], (0, full - samples)).unflatten(1, (num_values, held))[..., read]
     return (middles.sum(-1) / exists.sum(-1)).unflatten(1, (config.num_poses, VALUES_PER_POSE))
 
 

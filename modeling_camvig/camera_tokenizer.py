@@ -35,6 +35,7 @@ from .dct_camera_tokenizer import DctCameraTokenizer
 
 FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}
 ROTATION_TOLERANCE = 1e-3
+SIGNALS_AT_ONCE = 128
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
 MIN_SPREAD = 0.02
@@ -259,7 +260,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
         See `camera_codebooks.fit_codebooks`.
         """
-        fit_codebooks(self._quantizers, self.codec.encoder(self._codec_input(camera_to_world, intrinsics)), generator)
+        fit_codebooks(self._quantizers, self._many_latents(camera_to_world, intrinsics), generator)
 
     @torch.no_grad()
     def restart_dead_codes(
@@ -282,7 +283,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
         Returns:
             how many codes were moved at each level, `[L]` int64.
         """
-        latents = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))
+        latents = self._many_latents(camera_to_world, intrinsics)
         return restart_dead_codes(self._quantizers, latents, generator, min_usage)
 
     def _exactly(self) -> torch.autocast:
@@ -305,6 +306,11 @@ class CamViGCameraTokenizer(PreTrainedModel):
         self._check_poses(camera_to_world, intrinsics)
         signal = poses_to_signal(camera_to_world, intrinsics, self.config) / self.config.headroom
         return signal.to(self.dtype)
+
+    def _many_latents(self, camera_to_world: Tensor, intrinsics: Tensor) -> Tensor:
+        """Latents of thousands of paths, `[B, D, N]`, some at a time: signals are long."""
+        signals = self._codec_input(camera_to_world, intrinsics).split(SIGNALS_AT_ONCE)
+        return torch.cat([self.codec.encoder(signal) for signal in signals])
 
     def _codec_output(self, latent: Tensor) -> Tensor:
         """Quantized latent `[B, D, N]` -> signal `[B, 1, decoded_samples]`."""

@@ -18,6 +18,10 @@ QUANTIZER_LEVELS = {"lfq": [2] * 18, "fsq": [8] * 6}
 
 SIGNAL_LAYOUTS = ("poses", "spectrum")
 CAMERA_KINDS = ("codec", "dct", "uniform")
+TOKEN_KINDS = (*CAMERA_KINDS, "spectrum")
+"""What a transformer must know of its camera tokens: their tokenizer's kind; "spectrum" is a codec of that signal layout."""
+TIMELESS_KINDS = ("dct", "spectrum")
+"""Tokens that stand for frequencies, not for moments."""
 
 OPEN_ARCHITECTURES = {"open_magvit2": "lfq", "vidtok": "fsq"}
 """The architectures of open weights (`open_weights`), each with the quantizer that it has."""
@@ -122,6 +126,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
         codec_config: a `DacConfig` (SoundStream's open descendant): levels, codebook size, hop; None for the other kinds.
         num_poses: poses of a path.
         samples_per_value: samples for which each of the 8 values of a pose is held.
+        padding_samples: silence after them.
         signal_layout: "poses" (values of the poses in time order, `camera_signal`) or "spectrum" (their gain-shape spectrum,
             `camera_spectrum`, which needs far fewer bits and ignores the first two scales).
         translation_scale: translation, in scene depths, that becomes 1.0 in the signal.
@@ -138,13 +143,22 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
 
     model_type = "camvig_camera_tokenizer"
     sub_configs_defaults: ClassVar = {"codec_config": SubConfigSpec(config_class=DacConfig, optional=True)}
-    newer_fields: ClassVar = ("kind", "signal_layout", "dct_scale", "dct_vocab_size", "max_tokens", "num_bins")
+    newer_fields: ClassVar = (
+        "kind",
+        "signal_layout",
+        "padding_samples",
+        "dct_scale",
+        "dct_vocab_size",
+        "max_tokens",
+        "num_bins",
+    )
     """Fields that the first token caches did not know: at their defaults they do not enter a cache's fingerprint."""
 
     kind: str = "codec"
     codec_config: dict | PreTrainedConfig | None = None
     num_poses: int = 17
     samples_per_value: int = 250
+    padding_samples: int = 0
     signal_layout: str = "poses"
     translation_scale: float = 0.75
     rotation_scale: float = 0.8
@@ -179,6 +193,11 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
         return cast(DacConfig, self.codec_config)
 
     @property
+    def token_kind(self) -> str:
+        """One of `TOKEN_KINDS`."""
+        return "spectrum" if self.kind == "codec" and self.signal_layout == "spectrum" else self.kind
+
+    @property
     def feature_size(self) -> int:
         """Size of what is known of each id (`CamViGCameraTokenizer.code_vectors`); 0 = nothing."""
         if self.kind == "codec":
@@ -210,7 +229,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
 
     @property
     def num_samples(self) -> int:
-        return self.num_poses * 8 * self.samples_per_value
+        return self.num_poses * 8 * self.samples_per_value + self.padding_samples
 
     @property
     def codec_frames(self) -> int:
@@ -252,7 +271,7 @@ class CamViGCameraTokenizerConfig(PreTrainedConfig):
     def validate_codec(self):
         if self.kind != "codec":
             return
-        lost = self.num_samples - self.decoded_samples
+        lost = self.num_samples - self.padding_samples - self.decoded_samples
         if lost >= self.samples_per_value - self.first_read:
             raise ValueError(
                 f"expected a codec that gives back a sample of every value, got one that loses the last {lost} samples "
@@ -272,9 +291,9 @@ class CamViGConfig(PreTrainedConfig):
         latent_frames: latent frames of a video; the first is the given image.
         latent_size: tokens along each side of a latent frame.
         temporal_downsample: frames a latent frame stands for, after the first; says which camera tokens go with it.
-        camera_kind: kind of the camera tokenizer, which says when its tokens are: those of a codec are spread evenly over
-            the poses, those of bins belong to theirs, those of "dct" have no time.
-        camera_levels: RVQ levels of the camera ids; 1 unless the kind is "codec".
+        camera_kind: kind of the camera tokens (`TOKEN_KINDS`), which says when they are: those of a codec are spread evenly
+            over the poses, those of bins belong to theirs, those of "dct" and "spectrum" have no time.
+        camera_levels: RVQ levels of the camera ids; 1 unless a codec makes them.
         camera_codebook_size: ids a level.
         camera_frames: tokens a level: codec frames of a codec, all tokens of the other kinds.
         camera_feature_size: size of the camera tokenizer's own vectors of its ids, given to the transformer beside a
@@ -326,14 +345,16 @@ class CamViGConfig(PreTrainedConfig):
             )
 
     def validate_camera_kind(self):
-        if self.camera_kind not in CAMERA_KINDS:
-            raise ValueError(f"expected camera_kind {', '.join(map(repr, CAMERA_KINDS))}, got {self.camera_kind!r}")
-        if self.camera_kind != "codec" and self.camera_levels != 1:
+        if self.camera_kind not in TOKEN_KINDS:
+            raise ValueError(f"expected camera_kind {', '.join(map(repr, TOKEN_KINDS))}, got {self.camera_kind!r}")
+        if self.camera_kind in ("dct", "uniform") and self.camera_levels != 1:
             raise ValueError(
                 f"expected camera_levels 1 with camera_kind {self.camera_kind!r}, got {self.camera_levels}"
             )
-        if self.camera_kind == "dct" and self.align_camera:
-            raise ValueError("expected align_camera False with camera_kind 'dct', whose tokens have no time, got True")
+        if self.camera_kind in TIMELESS_KINDS and self.align_camera:
+            raise ValueError(
+                f"expected align_camera False with camera_kind {self.camera_kind!r}, whose tokens have no time, got True"
+            )
 
     def validate_camera_frames(self):
         if self.camera_kind == "uniform" and self.camera_frames != 2 + 7 * (self.num_frames - 1):

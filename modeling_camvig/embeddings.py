@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .configuration_camvig import CamViGConfig
+from .configuration_camvig import TIMELESS_KINDS, CamViGConfig
 from .quantizers import CodeBook
 
 MAX_LOGITS = 2**26
@@ -102,7 +102,7 @@ def latent_frame_of_camera_tokens(config: CamViGConfig) -> list[int] | None:
 
     Codec frames are spread evenly over the poses. Bins begin with 2 tokens of the first pose's lens; 7 of each later pose follow.
     """
-    if config.camera_kind == "dct":
+    if config.camera_kind in TIMELESS_KINDS:
         return None
     if config.camera_kind == "uniform":
         poses = [0, 0, *(pose for pose in range(1, config.num_frames) for _ in range(7))]
@@ -115,7 +115,7 @@ def latent_frame_of_camera_tokens(config: CamViGConfig) -> list[int] | None:
 class SpaceTimePositions(nn.Module):
     """Where tokens stand, learned and factorised; camera, image and video tokens of a latent frame share its time.
 
-    Camera tokens that have no time (kind "dct") have none of these times: only their level and their number tell them apart.
+    Camera tokens that have no time ("dct", "spectrum") have none of these times: only their level and their number tell them apart.
     """
 
     def __init__(self, config: CamViGConfig):

@@ -123,7 +123,7 @@ def check_components_fit(
         "frames a latent frame": (visual.temporal_downsample, config.temporal_downsample),
         "latent frames": (visual.latent_frames, config.latent_frames),
         "latent size": (visual.latent_size, config.latent_size),
-        "camera kind": (camera.kind, config.camera_kind),
+        "camera kind": (camera.token_kind, config.camera_kind),
         "camera levels": (camera.num_levels, config.camera_levels),
         "camera codebook size": (camera.codebook_size, config.camera_codebook_size),
         "camera tokens a level": (camera.tokens_per_level, config.camera_frames),

@@ -16,8 +16,11 @@ import numpy as np
 import torch
 
 from ..dataset_builders.path_samples import sample_model_paths
+from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source, vary_paths
+from ..metrics.camera_path_errors import summarise_path_errors
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from ..pipelines.camera_tokenizer_study import Paths, real_tensors
 from .fit_camera_tokenizer import fit_camera_tokenizer, with_real_paths
 from .stage_config import parse_stage
 from .training_loop import Trainer, TrainingArguments
@@ -41,17 +44,21 @@ class CameraDataArguments:
     restart_share: float = 0.85
     """Share of the steps after which codes are left alone."""
     real_paths: str | None = None
-    """A .npz of real paths (`dataset_builders.real_paths`); kinds other than "codec" are also fitted to those not held out."""
+    """A .npz of real paths (`dataset_builders.real_paths`): those of two thirds of its sources join the training."""
+    varied_paths: int = 12000
+    """A codec sees the real ones as so many variations (`vary_paths`); the other kinds are fitted to them as they are."""
+    start_as_identity: bool = False
+    """Start from encoder and decoder that pass the signal on (`camera_codec_start`), not from random ones."""
+    coarse_weight: float = 0.0
+    """Weight of the reconstructions by the first levels alone."""
     codebook_paths: int = 1000
     """Paths to which codebooks are fitted, and that decide which codes are dead."""
 
 
-Paths = tuple[torch.Tensor, torch.Tensor]
-
-
-def path_tensors(count: int, seed: int) -> Paths:
-    poses, intrinsics = sample_model_paths(count, seed)
-    return torch.from_numpy(poses), torch.from_numpy(intrinsics)
+def sampled_paths(data: CameraDataArguments, seed: int) -> tuple[Paths, Paths]:
+    """Sampled paths to train on, and to judge by."""
+    train, held_out = (sample_model_paths(*of) for of in ((data.paths, seed), (data.validation_paths, seed + 1)))
+    return tuple(map(torch.from_numpy, train)), tuple(map(torch.from_numpy, held_out))  # type: ignore[return-value]
 
 
 def choose(paths: Paths, count: int, seed: tuple[int, ...]) -> Paths:
@@ -59,32 +66,41 @@ def choose(paths: Paths, count: int, seed: tuple[int, ...]) -> Paths:
     return paths[0][indices], paths[1][indices]
 
 
-def camera_losses(model, batch: dict[str, torch.Tensor], progress: float, warm_up_share: float):
-    output = model(batch["camera_to_world"], batch["intrinsics"], quantize=progress >= warm_up_share)
-    return {"loss": output.loss, "reconstruction": output.reconstruction_loss, "codec": output.codec_loss}
+def camera_losses(model, batch: dict[str, torch.Tensor], progress: float, data: CameraDataArguments):
+    """The losses of a step; `level_k` is the reconstruction by the first k levels, where it has a weight."""
+    quantize = progress >= data.warm_up_share
+    output = model(**batch, quantize=quantize, coarse_weight=data.coarse_weight if quantize else 0.0)
+    levels = {f"level_{number + 1}": loss for number, loss in enumerate(output.level_losses[:-1])}
+    return {"loss": output.loss, "reconstruction": output.reconstruction_loss, "codec": output.codec_loss, **levels}
 
 
-def validate_camera(model: CamViGCameraTokenizer, paths: Paths) -> dict[str, float]:
-    """Errors after 1, 2, ... levels: translation in scene depths, rotation in degrees, focal length relative."""
-    ids = model.encode(*paths)
-    frames = model.config.codec_frames
-    results = {}
-    for levels in range(1, model.config.num_levels + 1):
-        errors = path_errors(*paths, *model.decode(ids[:, : levels * frames]))
-        suffix = "" if levels == model.config.num_levels else f"_{levels}_levels"
-        results |= {f"{name}{suffix}": value for name, value in errors.items()}
-    return results | {"distinct_codes": ids.unique().numel() / model.config.vocab_size}
+def validate_camera(model: CamViGCameraTokenizer, judged: dict[str, Paths]) -> dict[str, float]:
+    """`camera_path_errors` on each set of paths, also after the first 1, 2, ... levels, and the share of ids in use."""
+    results, frames, used = {}, model.config.codec_frames, []
+    for name, paths in judged.items():
+        ids = model.encode(*paths)
+        used.append(ids.flatten())
+        for levels in range(1, model.config.num_levels + 1):
+            decoded = model.decode(ids[:, : levels * frames])
+            poses, read_poses, lens, read_lens = (
+                part.numpy(force=True) for pair in zip(paths, decoded, strict=True) for part in pair
+            )
+            suffix = "" if levels == model.config.num_levels else f"_{levels}_levels"
+            errors = summarise_path_errors(poses, read_poses, lens, read_lens)
+            results |= {f"{name}_{key}{suffix}": value for key, value in errors.items()}
+    return results | {"distinct_codes": torch.cat(used).unique().numel() / model.config.vocab_size}
 
 
-def path_errors(poses: torch.Tensor, intrinsics: torch.Tensor, other: torch.Tensor, other_intrinsics: torch.Tensor):
-    """Mean errors over poses 1.. of paths relative to their first pose."""
-    turn = poses[:, 1:, :3, :3].transpose(-1, -2) @ other[:, 1:, :3, :3]
-    cosine = ((turn.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).clamp(-1, 1)
-    focal_ratio = other_intrinsics[..., :2] / intrinsics[..., :2]
-    return {
-        "translation_error": float((poses[:, 1:, :3, 3] - other[:, 1:, :3, 3]).norm(dim=-1).mean()),
-        "rotation_error_degrees": float(torch.rad2deg(cosine.arccos()).mean()),
-        "focal_error": float(focal_ratio.log().abs().mean()),
+def training_paths(data: CameraDataArguments, seed: int) -> tuple[Paths, dict[str, Paths]]:
+    """Paths of a codec's training, and the held-out ones by name."""
+    paths, held_out = sampled_paths(data, seed)
+    if data.real_paths is None:
+        return paths, {"sampled": held_out}
+    fit, real = split_by_source(read_real_paths(data.real_paths))
+    varied = real_tensors(RealPaths(*vary_paths(fit, data.varied_paths, seed)))
+    return (torch.cat([paths[0], varied[0]]), torch.cat([paths[1], varied[1]])), {
+        "sampled": held_out,
+        "real": real_tensors(real),
     }
 
 
@@ -102,21 +118,25 @@ def tend_codebooks(
 
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
-    paths, held_out = path_tensors(data.paths, arguments.seed), path_tensors(data.validation_paths, arguments.seed + 1)
     if config.kind != "codec":
+        paths, held_out = sampled_paths(data, arguments.seed)
         fit_camera_tokenizer(config, *with_real_paths(paths, held_out, data.real_paths), Path(arguments.output_dir))
         return
+    paths, judged = training_paths(data, arguments.seed)
+    model = CamViGCameraTokenizer(config)
+    if data.start_as_identity:
+        model.start_as_identity()
 
     def batch_at(number: int):
         poses, intrinsics = choose(paths, arguments.batch_size, (arguments.seed, number))
         return {"camera_to_world": poses, "intrinsics": intrinsics}
 
     Trainer(
-        CamViGCameraTokenizer(config),
+        model,
         NO_MUON,
         batch_at,
-        partial(camera_losses, warm_up_share=data.warm_up_share),
-        partial(validate_camera, paths=held_out),
+        partial(camera_losses, data=data),
+        partial(validate_camera, judged=judged),
         arguments,
         partial(tend_codebooks, paths=paths, data=data, arguments=arguments),
         data=data,

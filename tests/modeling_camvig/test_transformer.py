@@ -168,7 +168,7 @@ def test_alignment_takes_the_bins_of_a_latent_frame(build_transformer):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"camera_kind": "audio"}, "expected camera_kind 'codec', 'dct', 'uniform', got 'audio'"),
+        ({"camera_kind": "audio"}, "expected camera_kind 'codec', 'dct', 'uniform', 'spectrum', got 'audio'"),
         ({"camera_kind": "dct"}, "expected camera_levels 1 with camera_kind 'dct', got 4"),
         ({"camera_kind": "dct", "camera_levels": 1, "align_camera": True}, "whose tokens have no time"),
         ({"camera_kind": "uniform", "camera_levels": 1}, "expected camera_frames 114 for 17 poses"),
