@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn import functional as F
 
 from camvig import CamViGVisualTokenizer
 from camvig.metrics.perceptual_distance import PerceptualDistance
+from camvig.modeling_camvig.motion_autoencoder import MotionAutoencoder
 
 ROOT = Path(__file__).parents[1]
 SIDE, MARGIN = 144, 8  # what is cut away has the distortions' edges
@@ -198,7 +200,7 @@ def layerwise(features: Callable[[Tensor], list[Tensor]]) -> Distance:
 def own_encoder() -> Distance:
     """The fine layers of the shipped tokenizer's picture encoder; its coarse ones know 64 pixels a side alone."""
     tokenizer = CamViGVisualTokenizer.from_pretrained(ROOT / "checkpoints/camvig-tiny/visual_tokenizer").float().eval()
-    picture = tokenizer.autoencoder.picture  # pyright: ignore[reportAttributeAccessIssue]
+    picture = cast(MotionAutoencoder, tokenizer.autoencoder).picture
 
     def features(x: Tensor) -> list[Tensor]:
         x, found = F.pixel_unshuffle(x, picture.patch), []
