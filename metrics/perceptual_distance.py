@@ -110,7 +110,7 @@ def lpips_distance(network: str = "vgg") -> nn.Module:
     `torch.hub.get_dir()` unless they are there. Raises ImportError or OSError saying which of the two is missing.
     """
     try:
-        from lpips import LPIPS
+        from lpips import LPIPS  # pyright: ignore[reportMissingImports]
     except (ImportError, RuntimeError) as error:  # torchvision of another torch raises RuntimeError
         raise ImportError(f"expected the packages lpips and torchvision (pip install camvig[lpips]): {error}") from None
     try:

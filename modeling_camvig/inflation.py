@@ -8,6 +8,8 @@ frames of a still picture, and of a moving one latent frame k is frame 4k's pict
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -31,7 +33,8 @@ def check_inflatable(image: CamViGVisualTokenizerConfig, video: CamViGVisualToke
 
 def inflated(image: CamViGVisualTokenizer, video: CamViGVisualTokenizer) -> dict[str, Tensor]:
     """The state dict of `video` (whose own weights only give the shapes), with the weights of `image` inflated."""
-    check_inflatable(image.config, video.config)
+    configs = (cast(CamViGVisualTokenizerConfig, model.config) for model in (image, video))
+    check_inflatable(*configs)
     shapes = {name: tensor.shape for name, tensor in video.state_dict().items()}
     return {name: _inflate(weight, shapes[name]) for name, weight in image.state_dict().items()}
 

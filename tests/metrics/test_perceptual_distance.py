@@ -16,7 +16,8 @@ def textured_picture(size: int = 96) -> Tensor:
     """Noise of all scales: `[1, 3, size, size]` in [-1, 1]."""
     generator = torch.Generator().manual_seed(0)
     octaves = [torch.rand(1, 3, size >> k, size >> k, generator=generator) - 0.5 for k in range(5)]
-    picture = sum(F.interpolate(octave, size=(size, size), mode="bilinear") for octave in octaves)
+    scaled = [F.interpolate(octave, size=(size, size), mode="bilinear") for octave in octaves]
+    picture = torch.stack(scaled).sum(0)
     return (picture / picture.abs().max()) * 0.8
 
 

@@ -117,7 +117,7 @@ def test_clips_without_hidden_pixels_have_no_loss_over_them():
     assert losses["hidden"] == 0 and losses["loss"].isfinite()
 
 
-def reconstructing(change=0.0, **losses):
+def reconstructing(change: float | torch.Tensor = 0.0, **losses):
     """A model of kind "plain" that makes the video, but for a change."""
 
     def model(video):
