@@ -7,26 +7,58 @@ the matrix `[out, in * height * width]` that it multiplies by. Which parameters 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .training_arguments import TrainingArguments
 
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the iteration, and its steps; torch's own defaults."""
+NEWTON_SCHULZ_STEPS = 5
+
 
 class Muon(torch.optim.Muon):
-    """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters."""
+    """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters.
+
+    Its one departure: on CPUs it orthogonalises in float32, where torch always takes bfloat16. Gradients that differ by
+    float32's rounding (other processes, other processors) would else move weights by bfloat16's.
+    """
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, weight_decay: float = 0.0):
         self._sources = parameters
         matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]  # views
         super().__init__(matrices, lr=learning_rate, weight_decay=weight_decay, momentum=0.95)
 
+    @torch.no_grad()
     def step(self, closure=None):
-        matrices = (matrix for group in self.param_groups for matrix in group["params"])
-        for matrix, source in zip(matrices, self._sources, strict=True):
-            matrix.grad = None if source.grad is None else source.grad.flatten(1)
-        return super().step(closure)
+        if closure is not None:
+            raise ValueError("expected no closure")
+        (group,) = self.param_groups
+        for matrix, source in zip(group["params"], self._sources, strict=True):
+            if source.grad is not None:
+                self._move(matrix, source.grad.flatten(1), group)
+
+    def _move(self, matrix: Tensor, gradient: Tensor, group: dict[str, Any]):
+        state, momentum = self.state[matrix], group["momentum"]
+        average = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
+        average.lerp_(gradient, 1 - momentum)
+        update = orthogonalised(gradient.lerp(average, momentum))  # Nesterov
+        matrix.mul_(1 - group["lr"] * group["weight_decay"])
+        matrix.add_(update, alpha=-group["lr"] * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """A matrix near it whose singular values are about 1 (0.7 to 1.2), by Newton and Schulz's iteration (Jordan et al. 2024)."""
+    a, b, c = NEWTON_SCHULZ
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    wide = wide.float() if matrix.device.type == "cpu" else wide.bfloat16()
+    wide = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = wide @ wide.T
+        wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
+    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
 
 
 def build_optimizers(model: nn.Module, muon_pattern: str, arguments: TrainingArguments) -> list[torch.optim.Optimizer]:
