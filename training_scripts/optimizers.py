@@ -19,34 +19,33 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
 
 
-class Muon(torch.optim.Muon):
-    """torch's Muon over matrices and, as matrices, convolution kernels. Gradients are read from the given parameters.
+class Muon(torch.optim.Optimizer):
+    """Muon over matrices and, as matrices, convolution kernels: torch's own (`torch.optim.Muon`) but for two things.
 
-    Its one departure: on CPUs it orthogonalises in float32, where torch always takes bfloat16. Gradients that differ by
-    float32's rounding (other processes, other processors) would else move weights by bfloat16's.
+    It takes the kernels themselves, where torch's would need views of them as matrices, and those come loose when a model is
+    wrapped for several processes. And on CPUs it orthogonalises in float32, where torch's always takes bfloat16: gradients
+    that differ by float32's rounding (other processes, other processors) would move weights by bfloat16's.
     """
 
     def __init__(self, parameters: list[nn.Parameter], learning_rate: float, weight_decay: float = 0.0):
-        self._sources = parameters
-        matrices = [nn.Parameter(parameter.detach().flatten(1)) for parameter in parameters]  # views
-        super().__init__(matrices, lr=learning_rate, weight_decay=weight_decay, momentum=0.95)
+        super().__init__(parameters, {"lr": learning_rate, "weight_decay": weight_decay, "momentum": 0.95})
 
     @torch.no_grad()
     def step(self, closure=None):
         if closure is not None:
             raise ValueError("expected no closure")
-        (group,) = self.param_groups
-        for matrix, source in zip(group["params"], self._sources, strict=True):
-            if source.grad is not None:
-                self._move(matrix, source.grad.flatten(1), group)
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    self._move(weight, weight.grad, group)
 
-    def _move(self, matrix: Tensor, gradient: Tensor, group: dict[str, Any]):
-        state, momentum = self.state[matrix], group["momentum"]
-        average = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
-        average.lerp_(gradient, 1 - momentum)
-        update = orthogonalised(gradient.lerp(average, momentum))  # Nesterov
-        matrix.mul_(1 - group["lr"] * group["weight_decay"])
-        matrix.add_(update, alpha=-group["lr"] * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5)
+    def _move(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]):
+        average = self.state[weight].setdefault("momentum_buffer", torch.zeros_like(gradient))
+        average.lerp_(gradient, 1 - group["momentum"])
+        update = orthogonalised(gradient.lerp(average, group["momentum"]).flatten(1))  # Nesterov; [out, in * ...]
+        length = group["lr"] * max(1, update.shape[0] / update.shape[1]) ** 0.5
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        weight.add_(update.view_as(weight), alpha=-length)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
@@ -58,7 +57,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = wide @ wide.T
         wide = torch.addmm(wide, torch.addmm(gram, gram, gram, beta=b, alpha=c), wide, beta=a)
-    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+    return wide if matrix.shape[0] <= matrix.shape[1] else wide.T.contiguous()
 
 
 def build_optimizers(model: nn.Module, muon_pattern: str, arguments: TrainingArguments) -> list[torch.optim.Optimizer]:
