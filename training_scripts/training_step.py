@@ -41,7 +41,7 @@ class TrainingStep:
     ):
         self.accelerator, self.arguments, self.adversary = accelerator, arguments, adversary
         self.batch_at, self.compute_losses = batch_at, compute_losses
-        model.to(accelerator.device)  # before Muon takes views of the weights
+        model.to(accelerator.device)
         if arguments.activation_checkpointing:
             model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
         if arguments.compile:

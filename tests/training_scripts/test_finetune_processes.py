@@ -57,7 +57,7 @@ def losses(folder: str) -> list[float]:
 
 
 def test_two_processes_are_one_with_twice_the_batch(write_config, monkeypatch, tmp_path):
-    config = write_config("equal", steps=8, batch_size=4, optimizer="adamw")  # Muon rounds to bfloat16
+    config = write_config("equal", steps=8, batch_size=4)
     monkeypatch.setattr(sys, "argv", ["finetune.py", "--config", str(config), "--output_dir", str(tmp_path / "one")])
     finetune.main()
     with socket.socket() as free:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
-from camvig.training_scripts.optimizers import Muon
+from camvig.training_scripts.optimizers import Muon, orthogonalised
 from camvig.training_scripts.run_folder import read_run
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN
 from camvig.training_scripts.training_arguments import TrainingArguments, learning_rate_factor
@@ -129,11 +129,23 @@ def test_learning_rate_is_a_function_of_the_step():
     assert factors[50:] == sorted(factors[50:], reverse=True) and factors[99] == 0.02
 
 
-def test_muon_moves_a_kernel_as_the_matrix_it_is():
-    kernel = torch.nn.Parameter(torch.randn(4, 2, 3, 3, generator=torch.Generator().manual_seed(0)))
+@pytest.mark.parametrize("shape", [(4, 2, 3, 3), (24, 2, 3, 1)])
+def test_muon_moves_a_kernel_as_torch_moves_the_matrix_it_is(shape):
+    """torch's rounds to bfloat16 on the way, ours not: one move differs by less than 2% of its length."""
+    kernel = torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
     matrix = torch.nn.Parameter(kernel.detach().clone().flatten(1))
-    gradient = torch.randn(4, 18, generator=torch.Generator().manual_seed(1))
-    kernel.grad, matrix.grad = gradient.view_as(kernel), gradient
-    Muon([kernel], learning_rate=0.1).step()
-    torch.optim.Muon([matrix], lr=0.1, weight_decay=0.0, momentum=0.95).step()
-    assert torch.equal(kernel.flatten(1), matrix)
+    start = matrix.detach().clone()
+    ours = Muon([kernel], learning_rate=0.1, weight_decay=0.1)
+    torchs = torch.optim.Muon([matrix], lr=0.1, weight_decay=0.1, momentum=0.95)
+    for seed in (1, 2, 3):
+        gradient = torch.randn(matrix.shape, generator=torch.Generator().manual_seed(seed))
+        kernel.grad, matrix.grad = gradient.view_as(kernel), gradient
+        ours.step()
+        torchs.step()
+    assert (kernel.flatten(1) - matrix).norm() < 0.02 * (matrix - start).norm()
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (5, 40), (40, 5)])
+def test_orthogonalised_matrices_have_singular_values_near_1(shape):
+    singular = torch.linalg.svdvals(orthogonalised(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+    assert singular.min() > 0.6 and singular.max() < 1.25
