@@ -14,8 +14,9 @@ from torch import Tensor
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 
 KMEANS_ROUNDS = 12
-DIRECTION_CONSTANT = 6.0
-"""The constant channel of a projected latent, beside a spread of 1."""
+DIRECTION_CONSTANT = 150.0
+"""The constant channel of a projected latent, beside a spread of 1 and outliers of about 10: directions then differ as
+the latents do, within what float32 tells apart."""
 
 
 def fit_codebooks(quantizers: Sequence[DacVectorQuantize], latents: Tensor, generator: torch.Generator | None) -> None:
@@ -79,9 +80,17 @@ def _quantize(quantizer: DacVectorQuantize, projected: Tensor) -> Tensor:
 
 
 def _draw_latents(projected: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    """`count` of the projected latents `[B, d, N]`, at random, with repetition: `[count, d]`."""
+    """`count` of the projected latents `[B, d, N]`, with repetition, by their length: `[count, d]`.
+
+    Most latents are short, and drawn alike they would leave few codes to the long ones, which cost most.
+    """
     latents = projected.transpose(1, 2).flatten(0, 1)
-    return latents[torch.randint(len(latents), (count,), generator=generator).to(latents.device)]
+    weights = latents[:, :-1].norm(dim=1).cpu()
+    if not count or not weights.any():
+        return latents[:count]
+    sums = weights.double().cumsum(0)  # torch.multinomial takes no more than 2^24 weights
+    places = torch.searchsorted(sums, torch.rand(count, generator=generator).double() * sums[-1])
+    return latents[places.clamp(max=len(latents) - 1).to(latents.device)]
 
 
 def _fit_codebook(quantizer: DacVectorQuantize, projected: Tensor, generator: torch.Generator | None) -> None:

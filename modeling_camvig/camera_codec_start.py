@@ -3,7 +3,7 @@
 A camera's numbers must come back to a part in a thousand, and from random weights that takes a DAC very long. So (our
 choice) one channel carries the samples at first: residual units add nothing, activations are nearly linear, a strided
 convolution either sorts the samples of a step into as many channels or, where the quantizers would not keep them, averages
-them; the decoder does the reverse. Channels that carry nothing keep their random weights, and everything is trained.
+them; the decoder does the reverse. Other channels keep their random weights, but for the latent's, and everything is trained.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def pass_signal_on(codec: DacModel, config: CamViGCameraTokenizerConfig) -> None
     for block, stride, sort in zip(encoder.block, config.dac_config.downsampling_ratios, sorts, strict=True):
         _stride(block.conv1.weight, carried, stride, sort, average=True)
         carried *= stride if sort else 1
+    encoder.conv2.weight.zero_()  # nothing else in the latent: the quantizers would spend codes on it
     _carry(encoder.conv2.weight, carried, 1.0)
     _carry(decoder.conv1.weight, carried, 1.0)
     for block, stride, sort in zip(decoder.block, config.dac_config.upsampling_ratios, sorts[::-1], strict=True):
