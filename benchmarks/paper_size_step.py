@@ -24,7 +24,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformer_step import TrainingStep
 
-from camvig import CamViGConfig, CamViGForConditionalGeneration
+from camvig import CamViGForConditionalGeneration
 from camvig.training_scripts.finetune_config import load_finetune
 
 DEFAULT_CONFIG = Path(__file__).parents[1] / "training_scripts/configs/transformer_paper.yaml"

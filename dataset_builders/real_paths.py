@@ -83,7 +83,7 @@ def vary_paths(paths: RealPaths, count: int, seed: int) -> tuple[np.ndarray, np.
     largest = np.linalg.norm(turns, axis=-1).max(1)
     turns *= np.minimum(1, LARGEST_TURN / np.maximum(largest, 1e-6))[:, None, None]
     travels = poses[..., :3, 3] * np.exp(rng.normal(0, 0.5, (count, 1, 1)))
-    mounts = Rotation.random(count, random_state=rng).as_matrix()
+    mounts = Rotation.from_quat(rng.normal(size=(count, 4))).as_matrix()  # uniform
     mounts[rng.random(count) < 0.5] = np.eye(3)
     turns, travels = (np.einsum("nij,ntj->nti", mounts, part) for part in (turns, travels))
     poses[..., :3, :3] = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(*turns.shape[:2], 3, 3)

@@ -9,6 +9,7 @@ them; the decoder does the reverse. Other channels keep their random weights, bu
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 from torch import Tensor
 from transformers import DacModel
@@ -21,7 +22,7 @@ SNAKE_ALPHA = 1e-5
 
 def pass_signal_on(codec: DacModel, config: CamViGCameraTokenizerConfig) -> None:
     """Overwrites weights of the codec, in place."""
-    encoder, decoder = codec.encoder, codec.decoder
+    encoder, decoder = cast(Any, codec.encoder), cast(Any, codec.decoder)
     _make_plain(encoder)
     _make_plain(decoder)
     sorts, carried = _which_strides_sort(config), 1

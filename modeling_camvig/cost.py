@@ -14,7 +14,7 @@ P * P + (N - P) * N for "camvig_matmul". Tests hold both formulas equal to torch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
@@ -70,7 +70,7 @@ def transformer_cost(model: CamViGForConditionalGeneration) -> TransformerCost:
     pairs = prefix**2 + (length - prefix) * length if _skips_hidden_pairs(model) else length**2
     pairs_written = prefix**2 + sum(range(prefix + 1, length + 1))
     linear_forward, linear_training, linear_written = _linear_flops(model)
-    align = _alignment_flops(model.config)
+    align = _alignment_flops(cast(CamViGConfig, model.config))
     weights = [(parameter, parameter.numel() * parameter.element_size()) for parameter in model.parameters()]
     trainable = [size for parameter, size in weights if parameter.requires_grad]
     cache_bytes = _cache_bytes(model, length)

@@ -137,7 +137,7 @@ def fill(arguments_class: type[Arguments], section: str, values: dict[str, Any])
     for name, value in values.items():  # a section inside the section
         inner = next(filter(dataclasses.is_dataclass, (types[name], *get_args(types[name]))), None)
         if isinstance(value, dict) and isinstance(inner, type):
-            values[name] = _fill(inner, f"{section}.{name}", value)
+            values[name] = fill(inner, f"{section}.{name}", value)
     for name, value in values.items():
         if not _fits(value, types[name]):
             kind = getattr(types[name], "__name__", types[name])
