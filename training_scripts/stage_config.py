@@ -133,7 +133,8 @@ def fill(arguments_class: type[Arguments], section: str, values: dict[str, Any])
     """A section -> its dataclass: nothing unknown, nothing missing, everything of its type (whole numbers pass as float)."""
     types = get_type_hints(arguments_class)
     _check_keys(values, types, arguments_class.__name__, section)
-    values = {name: _number(value) if types[name] is float else value for name, value in values.items()}
+    readers = {float: _number, str: _word}
+    values = {name: readers.get(types[name], lambda same: same)(value) for name, value in values.items()}
     for name, value in values.items():
         if not _fits(value, types[name]):
             kind = getattr(types[name], "__name__", types[name])
@@ -150,6 +151,11 @@ def _number(value):
         return value if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return value
+
+
+def _word(value):
+    """YAML reads no as False."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def _fits(value, kind) -> bool:
