@@ -8,21 +8,22 @@ descendant, turns it into L levels of N residual codes. Ids are level-major, as 
 of level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one.
 The first levels alone decode too, to a coarser path.
 
-DAC's quantizers start as noise around zero, and on this signal they collapse. What trains well (our choice): first the
-encoder and decoder alone (`forward(..., quantize=False)`), then `initialize_codebooks` once, then `forward` with
-`restart_dead_codes` every hundred steps or so.
+DAC's quantizers start as noise around zero, and on this signal they collapse. What trains well (our choice): either the
+encoder and decoder alone first (`forward(..., quantize=False)`), or ones that pass the signal on (`start_as_identity`); then
+`initialize_codebooks` once; then `forward` with `restart_dead_codes` now and then. `from_pretrained_codec` trains nothing.
 """
 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import DacModel, PreTrainedModel
+from transformers import DacConfig, DacModel, PreTrainedModel
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 from transformers.utils.generic import ModelOutput
 
@@ -36,6 +37,8 @@ from .dct_camera_tokenizer import DctCameraTokenizer
 FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}
 ROTATION_TOLERANCE = 1e-3
 SIGNALS_AT_ONCE = 128
+PAPER_HOP = 320
+"""Samples a codec frame: 34,000 samples become 106 frames."""
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
 MIN_SPREAD = 0.02
@@ -90,6 +93,33 @@ class CamViGCameraTokenizer(PreTrainedModel):
         else:
             self.fitted = FITTED_KINDS[config.kind](config)
         self.post_init()
+
+    @classmethod
+    def from_pretrained_codec(
+        cls, codec: str | os.PathLike[str], num_levels: int = 4, **configuration
+    ) -> CamViGCameraTokenizer:
+        """A frozen audio codec as the camera tokenizer, as in the paper: any `DacModel` with hop 320, untouched by cameras.
+
+        Args:
+            codec: a folder or a Hub repository, such as "descript/dac_16khz"; its first `num_levels` levels are used.
+            configuration: other fields of `CamViGCameraTokenizerConfig`.
+
+        Raises:
+            ValueError: the codec has another hop, or fewer levels.
+        """
+        source = DacModel.from_pretrained(codec)
+        hop, levels = math.prod(source.config.downsampling_ratios), source.config.n_codebooks
+        if hop != PAPER_HOP or levels < num_levels:
+            raise ValueError(
+                f"expected a codec of hop {PAPER_HOP} with at least {num_levels} levels, got {hop} and {levels} in {codec}"
+            )
+        codec_config = DacConfig(**{**source.config.to_dict(), "n_codebooks": num_levels})
+        tokenizer = cls(CamViGCameraTokenizerConfig(codec_config=codec_config, **configuration))
+        unused = tuple(f"quantizer.quantizers.{level}." for level in range(num_levels, levels))
+        tokenizer.codec.load_state_dict(
+            {name: weight for name, weight in source.state_dict().items() if not name.startswith(unused)}
+        )
+        return tokenizer.requires_grad_(False).eval()
 
     def _init_weights(self, module):
         """The codec initialises itself; nothing here has weights of its own."""

@@ -92,28 +92,18 @@ def read_sections(
 
 
 def build_config(config_class: type[Configuration], values: dict[str, Any]) -> Configuration:
-    """The section `model` as a configuration."""
-    _check_model(config_class, values)
+    """The section `model` as a configuration; keys that it, or a configuration inside it, does not have are refused."""
+    _check_keys(values, {field.name for field in dataclasses.fields(config_class)}, config_class.__name__, "model")
     try:
-        return config_class(**values)
+        config = config_class(**values)
     except StrictDataclassError as error:
         raise ValueError(f"model: {error.__cause__ or error}") from None
-
-
-def _check_model(config_class: type[PreTrainedConfig], values: dict[str, Any]):
-    """Refuses keys that the configuration, or a configuration inside it, does not have."""
-    known = {field.name for field in dataclasses.fields(config_class)}
-    _check_keys(values, known, config_class.__name__, "model")
     for name, inner in values.items():
         if isinstance(inner, dict):
-            _check_inner(config_class, name, inner)
-
-
-def _check_inner(config_class: type[PreTrainedConfig], name: str, values: dict[str, Any]):
-    settings: dict[str, Any] = {name: {key: values[key] for key in ("model_type",) if key in values}}
-    inner_class = type(getattr(config_class(**settings), name))
-    known = {"model_type", *(field.name for field in dataclasses.fields(inner_class))}
-    _check_keys(values, known, inner_class.__name__, f"model.{name}")
+            inner_class = type(getattr(config, name))
+            known = {"model_type", *(field.name for field in dataclasses.fields(inner_class))}
+            _check_keys(inner, known, inner_class.__name__, f"model.{name}")
+    return config
 
 
 def _check_keys(values: Iterable[str], known: Iterable[str], owner: str, section: str):
@@ -133,7 +123,8 @@ def fill(arguments_class: type[Arguments], section: str, values: dict[str, Any])
     """A section -> its dataclass: nothing unknown, nothing missing, everything of its type (whole numbers pass as float)."""
     types = get_type_hints(arguments_class)
     _check_keys(values, types, arguments_class.__name__, section)
-    values = {name: _number(value) if types[name] is float else value for name, value in values.items()}
+    readers = {float: _number, str: _word}
+    values = {name: readers.get(types[name], lambda same: same)(value) for name, value in values.items()}
     for name, value in values.items():  # a section inside the section
         inner = next(filter(dataclasses.is_dataclass, (types[name], *get_args(types[name]))), None)
         if isinstance(value, dict) and isinstance(inner, type):
@@ -154,6 +145,11 @@ def _number(value):
         return value if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return value
+
+
+def _word(value):
+    """YAML reads no as False."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def _fits(value, kind) -> bool:

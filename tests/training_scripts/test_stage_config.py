@@ -171,6 +171,11 @@ def test_rates_are_numbers_however_they_are_written(write, text, number):
     assert isinstance(rate, float) and rate == number
 
 
+def test_no_is_a_word(write):
+    """YAML 1.1 reads it as False."""
+    assert load(write(), "training.mixed_precision=no")[2].mixed_precision == "no"
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
