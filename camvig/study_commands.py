@@ -29,6 +29,10 @@ def camera_tokenizers(
         Path | None,
         typer.Option("--codec-4x106", help="Folder of a trained camera tokenizer of the paper's geometry."),
     ] = None,
+    compact_codec: Annotated[
+        Path | None,
+        typer.Option("--codec-compact", help="Folder of a trained codec to judge in place of the shipped one."),
+    ] = None,
 ) -> None:
     """Audio codecs, uniform bins, GenDoP's tokens and cosines with byte-pair encoding on the same held-out paths."""
     job, table = module("pipelines.video_job"), module("pipelines.camera_tokenizer_table")
@@ -37,7 +41,7 @@ def camera_tokenizers(
             job.check_output_file(file, suffix)
     job.quiet_libraries()
     measure = module("pipelines.camera_tokenizer_study")
-    study = measure.study_camera_tokenizers(paths, paper_codec)
+    study = measure.study_camera_tokenizers(paths, paper_codec, compact_codec)
     typer.echo(table.study_table(study))
     for file in filter(None, (json_file, plot)):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,7 @@ class StudyPaths:
 def study_camera_tokenizers(
     paths_file: str | os.PathLike[str] | None = None,
     paper_codec: str | os.PathLike[str] | None = None,
+    compact_codec: str | os.PathLike[str] | None = None,
     sampled_paths: int = SAMPLED_PATHS,
     sampled_held_out: int = SAMPLED_HELD_OUT,
 ) -> dict:
@@ -60,6 +61,7 @@ def study_camera_tokenizers(
     Args:
         paths_file: a .npz of real paths (`dataset_builders.real_paths`).
         paper_codec: folder of a trained `CamViGCameraTokenizer` of the paper's geometry, 4 x 106 ids.
+        compact_codec: folder of a trained codec of any geometry to take the place of the shipped compact one.
         sampled_paths: sampled paths to fit.
         sampled_held_out: sampled paths to judge.
 
@@ -68,7 +70,7 @@ def study_camera_tokenizers(
         under `sampled`, `real` and `real_in_range`, and each real source's under `by_source`; `absent`: why a tokenizer
         has none; `paths`: how many of which; `judged_on`.
     """
-    tokenizers = build_tokenizers(paper_codec)
+    tokenizers = build_tokenizers(paper_codec, compact_codec)
     paths = study_paths(paths_file, sampled_paths, sampled_held_out)
     figures = {}
     headline = "real" if "real" in paths.judged else "sampled"
@@ -100,11 +102,13 @@ def is_codec(tokenizer: CameraPathTokenizer) -> bool:
     return isinstance(tokenizer, CamViGCameraTokenizer) and tokenizer.config.kind == "codec"
 
 
-def build_tokenizers(paper_codec: str | os.PathLike[str] | None) -> dict[str, CameraPathTokenizer]:
+def build_tokenizers(
+    paper_codec: str | os.PathLike[str] | None, compact_codec: str | os.PathLike[str] | None = None
+) -> dict[str, CameraPathTokenizer]:
     """All tokenizers by name; uniform bins also at the bits of the compact codec, rounded down to whole bins."""
     checkpoint = find_checkpoint_folder(EMBEDDED)
     assert checkpoint is not None  # a name that is embedded
-    compact = CamViGCameraTokenizer.from_pretrained(checkpoint / "camera_tokenizer").eval()
+    compact = _trained_codec(compact_codec or checkpoint / "camera_tokenizer")
     uniform = _unfitted("uniform")
     bits = compact.config.num_levels * compact.config.tokens_per_level * compact.bits_per_token
     same_bits = int(2 ** (bits / uniform.config.tokens_per_level))
@@ -188,12 +192,19 @@ def time_tokenizer(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, fl
     return {"encode_ms": 1000 * (middle - start) / len(singles), "decode_ms": 1000 * (end - middle) / len(singles)}
 
 
-def _paper_codec(folder: str | os.PathLike[str]) -> CamViGCameraTokenizer:
+def _trained_codec(folder: str | os.PathLike[str]) -> CamViGCameraTokenizer:
     if not (Path(folder) / "config.json").is_file():
         raise ValueError(f"expected the folder of a trained camera tokenizer, got {folder}: no config.json in it")
     codec = CamViGCameraTokenizer.from_pretrained(folder).eval()
+    if not is_codec(codec):
+        raise ValueError(f"expected a camera tokenizer of kind 'codec', got {codec.config.kind!r} in {folder}")
+    return codec
+
+
+def _paper_codec(folder: str | os.PathLike[str]) -> CamViGCameraTokenizer:
+    codec = _trained_codec(folder)
     levels, frames = codec.config.num_levels, codec.config.tokens_per_level
-    if not is_codec(codec) or (levels, frames) != PAPER_GEOMETRY:
+    if (levels, frames) != PAPER_GEOMETRY:
         raise ValueError(f"expected a camera tokenizer of 4 x 106 ids, got {levels} x {frames} in {folder}")
     return codec
 

@@ -17,8 +17,8 @@ from camvig.dataset_builders.token_cache import TokenCache, parts_in
 from camvig.pipelines.preflight import preflight, report_lines
 from camvig.training_scripts.assemble_checkpoint import assemble
 from camvig.training_scripts.retokenize_cameras import retokenize_cameras
+from camvig.training_scripts.token_batches import TokenBatches
 from camvig.training_scripts.tokenize_clips import Tokenizers, fingerprint_of, shortened_paths, tokenize_clips
-from camvig.training_scripts.train_transformer import token_batch
 
 KINDS = ("codec", "dct", "uniform")
 
@@ -145,9 +145,8 @@ def test_cached_ids_of_every_kind_train_and_cameras_are_tokenized_anew(pipelines
     assert len({each.fingerprint for each in tokenizers.values()}) == 3
     for kind, pipeline in pipelines.items():
         tokenize_clips([tmp_path / "room"], tokenizers[kind], tmp_path / kind)
-        batch = token_batch(
-            TokenCache(tmp_path / kind, tokenizers[kind].fingerprint), np.arange(2), 0.3, np.random.default_rng(0)
-        )
+        cache = TokenCache(tmp_path / kind, tokenizers[kind].fingerprint)
+        batch = TokenBatches([cache], [1.0], 2, 0.3, 0)(0)
         assert pipeline.transformer(**batch).loss.isfinite()
         again = tmp_path / f"{kind}_anew"
         rows, _ = retokenize_cameras(tmp_path / "codec", tokenizers["codec"], tokenizers[kind], again)

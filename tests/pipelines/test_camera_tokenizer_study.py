@@ -131,6 +131,15 @@ def test_a_trained_codec_of_the_papers_geometry_can_be_named(tmp_path):
     assert codec.decode(ids)[0].shape == (2, 17, 4, 4)
 
 
+def test_another_compact_codec_takes_the_place_of_the_shipped_one(tmp_path):
+    save_codec(tmp_path / "codec", downsampling_ratios=[8, 5, 4, 2], n_codebooks=2)
+    tokenizers = build_tokenizers(None, tmp_path / "codec")
+    assert tokenizers["codec-compact"].bits_per_token == 5 and "uniform-629" in tokenizers  # 1,060 bits in 114 tokens
+    CamViGCameraTokenizer(CamViGCameraTokenizerConfig(kind="dct")).save_pretrained(tmp_path / "dct")
+    with pytest.raises(ValueError, match="expected a camera tokenizer of kind 'codec', got 'dct'"):
+        build_tokenizers(None, tmp_path / "dct")
+
+
 def test_another_geometry_or_no_codec_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="expected a camera tokenizer of 4 x 106 ids, got 2 x 106"):
         build_tokenizers(save_codec(tmp_path / "two", downsampling_ratios=[8, 5, 4, 2], n_codebooks=2))
