@@ -136,7 +136,8 @@ class DctCameraTokenizer(nn.Module):
         length = ids.index(self.padding_id) if self.padding_id in ids else len(ids)
         if any(token != self.padding_id for token in ids[length:]):
             raise ValueError(f"expected padding ({self.padding_id}) at the end alone, got other ids after it")
-        parts = [self._byte_pairs().id_to_token(token) for token in ids[:length]]
+        pairs = self._byte_pairs()
+        parts = [pairs.id_to_token(token) for token in ids[:length]]
         if None in parts:
             raise ValueError(f"expected ids of the fitted vocabulary, got {ids[parts.index(None)]}")
         text = "".join(map(str, parts))
