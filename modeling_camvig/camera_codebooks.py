@@ -14,21 +14,28 @@ from torch import Tensor
 from transformers.models.dac.modeling_dac import DacVectorQuantize
 
 KMEANS_ROUNDS = 12
-DIRECTION_CONSTANT = 150.0
-"""The constant channel of a projected latent, beside a spread of 1 and outliers of about 10: directions then differ as
-the latents do, within what float32 tells apart."""
+COARSE_CONSTANT = 2.0
+"""The constant channel of a projected latent, beside a spread of 1."""
+FINE_CONSTANT = 150.0
+"""The same where codes are fitted finely: beside outliers of 10 spreads, directions then differ as the latents do."""
 
 
-def fit_codebooks(quantizers: Sequence[DacVectorQuantize], latents: Tensor, generator: torch.Generator | None) -> None:
+def fit_codebooks(
+    quantizers: Sequence[DacVectorQuantize], latents: Tensor, generator: torch.Generator | None, fine: bool
+) -> None:
     """Fit all levels to latents `[B, D, N]`, one after the other.
 
-    A level projects what is left of the latents to its principal axes, scaled to a total variance of 1; its codes are
-    k-means centres there. The last projected channel is a constant: DAC looks codes up by direction alone, and
-    beside a constant a direction tells the length too.
+    Latents are projected to their principal axes, scaled to a total variance of 1; a level's codes are the k-means centres
+    there of what the levels before it left. The last projected channel is a constant: DAC looks codes up by direction
+    alone, and beside a constant a direction tells the length too.
+
+    Fine: every level projects to the axes, and scales by the variance, of what is left, and the constant is large. This is
+    an order of magnitude more precise, and bears only a very small learning rate afterwards.
     """
     residual = latents
-    for quantizer in quantizers:
-        _project_to_principal_axes(quantizer, residual.transpose(1, 2).flatten(0, 1))
+    for level, quantizer in enumerate(quantizers):
+        seen = (residual if fine else latents).transpose(1, 2).flatten(0, 1)
+        _project_to_principal_axes(quantizer, seen, FINE_CONSTANT if fine else COARSE_CONSTANT, fine or not level)
         projected = quantizer.in_proj(residual)
         _fit_codebook(quantizer, projected, generator)
         residual = residual - _quantize(quantizer, projected)
@@ -58,18 +65,21 @@ def project_codes(quantizer: DacVectorQuantize, codes: Tensor) -> Tensor:
     return quantizer.out_proj(codes.T[None])[0].T
 
 
-def _project_to_principal_axes(quantizer: DacVectorQuantize, latents: Tensor) -> None:
-    """Sets the projections of a level from what it will see, `[M, D]`."""
+def _project_to_principal_axes(
+    quantizer: DacVectorQuantize, latents: Tensor, constant: float, is_centred: bool
+) -> None:
+    """Sets the projections of a level from latents `[M, D]`; centred, what it quantizes has their mean, else a mean of 0."""
     num_axes = min(quantizer.codebook_dim - 1, latents.shape[1])
     offset = latents.mean(0)
     variances, axes = torch.linalg.eigh((latents - offset).T @ (latents - offset) / len(latents))
     axes, scale = axes[:, -num_axes:], variances[-num_axes:].sum().sqrt()  # [D, axes], scalar
+    offset = offset * is_centred
     for parameter in (*quantizer.in_proj.parameters(), *quantizer.out_proj.parameters()):
         parameter.zero_()
     in_bias, out_bias = cast(Tensor, quantizer.in_proj.bias), cast(Tensor, quantizer.out_proj.bias)
     quantizer.in_proj.weight[:num_axes, :, 0] = axes.T / scale
     in_bias[:num_axes] = -offset @ axes / scale
-    in_bias[-1] = DIRECTION_CONSTANT
+    in_bias[-1] = constant
     quantizer.out_proj.weight[:, :num_axes, 0] = axes * scale
     out_bias.copy_(offset)
 

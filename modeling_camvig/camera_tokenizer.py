@@ -284,13 +284,17 @@ class CamViGCameraTokenizer(PreTrainedModel):
 
     @torch.no_grad()
     def initialize_codebooks(
-        self, camera_to_world: Tensor, intrinsics: Tensor, generator: torch.Generator | None = None
+        self,
+        camera_to_world: Tensor,
+        intrinsics: Tensor,
+        generator: torch.Generator | None = None,
+        fine: bool = False,
     ):
         """Fit the quantizers to the encoder's latents of these paths (some hundreds or more), once, after the warm-up.
 
-        See `camera_codebooks.fit_codebooks`.
+        See `camera_codebooks.fit_codebooks`, also for `fine`.
         """
-        fit_codebooks(self._quantizers, self._many_latents(camera_to_world, intrinsics), generator)
+        fit_codebooks(self._quantizers, self._many_latents(camera_to_world, intrinsics), generator, fine)
 
     @torch.no_grad()
     def restart_dead_codes(

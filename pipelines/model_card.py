@@ -101,6 +101,13 @@ def _template() -> Template:
     raise ValueError("expected model_card.md in the installation of camvig, got none")
 
 
+CAMERA_PARTS = {
+    "codec": "DAC codec over a 1-D signal",
+    "dct": "cosine transform and byte pairs",
+    "uniform": "even bins",
+}
+
+
 def _parts(pipeline: CamViGPipeline) -> str:
     visual, camera = pipeline.visual_tokenizer.config, pipeline.camera_tokenizer.config
     text = pipeline.transformer.config.text_config
@@ -109,7 +116,7 @@ def _parts(pipeline: CamViGPipeline) -> str:
     descriptions = {
         "visual_tokenizer": f"{visual.kind} kind, {frames} -> {latent} ids",
         "camera_tokenizer": (
-            f"DAC codec over a 1-D signal, {camera.num_poses} poses -> {camera.num_levels} x {camera.codec_frames} ids "
+            f"{CAMERA_PARTS[camera.kind]}, {camera.num_poses} poses -> {camera.num_levels} x {camera.tokens_per_level} ids "
             f"of {camera.codebook_size}"
         ),
         "transformer": f"{text.model_type}, {text.num_hidden_layers} layers, width {text.hidden_size}, prefix LM",

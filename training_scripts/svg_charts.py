@@ -125,7 +125,8 @@ def _line(one: Series, points: Sequence[Point], x: Scale, y: Scale) -> str:
 def _labels(drawn: Sequence[tuple[Series, Sequence[Point]]], x: Scale, y: Scale) -> list[str]:
     """The last value of each line beside its end, moved apart where they would cover each other."""
     ends = [(one, [point for point in points if math.isfinite(point[1])]) for one, points in drawn]
-    wanted = sorted((y(points[-1][1]), one, points[-1]) for one, points in ends if points)
+    labels = ((y(points[-1][1]), one, points[-1]) for one, points in ends if points)
+    wanted = sorted(labels, key=lambda label: label[0])
     places = spread([place for place, _, _ in wanted], LABEL_HEIGHT, TOP + 4, HEIGHT - BOTTOM)
     parts = []
     for (at, one, (step, value)), place in zip(wanted, places, strict=True):

@@ -49,6 +49,8 @@ class CameraDataArguments:
     """A codec sees the real ones as so many variations (`vary_paths`); the other kinds are fitted to them as they are."""
     start_as_identity: bool = False
     """Start from encoder and decoder that pass the signal on (`camera_codec_start`), not from random ones."""
+    fine_codebooks: bool = False
+    """Fit the codebooks finely (`camera_codebooks.fit_codebooks`), for a learning rate of 1e-6 or so."""
     coarse_weight: float = 0.0
     """Weight of the reconstructions by the first levels alone."""
     codebook_paths: int = 1000
@@ -76,7 +78,7 @@ def camera_losses(model, batch: dict[str, torch.Tensor], progress: float, data: 
 
 def validate_camera(model: CamViGCameraTokenizer, judged: dict[str, Paths]) -> dict[str, float]:
     """`camera_path_errors` on each set of paths, also after the first 1, 2, ... levels, and the share of ids in use."""
-    results, frames, used = {}, model.config.codec_frames, []
+    results, frames, used = {}, model.config.tokens_per_level, []
     for name, paths in judged.items():
         ids = model.encode(*paths)
         used.append(ids.flatten())
@@ -113,7 +115,10 @@ def tend_codebooks(
         return
     chosen = choose(paths, data.codebook_paths, (arguments.seed, 1, step))
     generator = torch.Generator().manual_seed(arguments.seed + step)
-    (model.initialize_codebooks if step == fit_at else model.restart_dead_codes)(*chosen, generator=generator)
+    if step == fit_at:
+        model.initialize_codebooks(*chosen, generator=generator, fine=data.fine_codebooks)
+    else:
+        model.restart_dead_codes(*chosen, generator=generator)
 
 
 def main():

@@ -97,7 +97,7 @@ def test_fitted_codebooks_then_hear_paths_that_they_have_not_seen():
     torch.manual_seed(0)
     tokenizer = CamViGCameraTokenizer(COMPACT).eval()
     tokenizer.start_as_identity()
-    tokenizer.initialize_codebooks(*paths(600, 1), generator=torch.Generator().manual_seed(0))
+    tokenizer.initialize_codebooks(*paths(600, 1), generator=torch.Generator().manual_seed(0), fine=True)
     poses, intrinsics = paths(64, 2)
     read_poses, read_intrinsics = tokenizer.decode(tokenizer.encode(poses, intrinsics))
     errors = summarise_path_errors(poses.numpy(), read_poses.numpy(), intrinsics.numpy(), read_intrinsics.numpy())
@@ -110,7 +110,7 @@ def test_training_moves_every_part_of_a_codec_that_started_as_the_identity():
     torch.manual_seed(0)
     tokenizer = CamViGCameraTokenizer(COMPACT)
     tokenizer.start_as_identity()
-    tokenizer.initialize_codebooks(*paths(100, 1), generator=torch.Generator().manual_seed(0))
+    tokenizer.initialize_codebooks(*paths(100, 1), generator=torch.Generator().manual_seed(0), fine=True)
     tokenizer(*paths(8, 2), coarse_weight=0.1).loss.backward()
     still = {name for name, weight in tokenizer.named_parameters() if weight.grad is None or not weight.grad.any()}
     # what only acts through a kernel that starts at zero moves a step later

@@ -111,12 +111,8 @@ def outputs(model, config) -> torch.Tensor:
 def test_full_training_leaves_a_whole_pipeline(monkeypatch, write, tmp_path, tiny_checkpoint):
     run(monkeypatch, "--config", write(training={"ema_decay": 0.5}), "--output_dir", tmp_path / "full")
     rows = metrics(tmp_path / "full")
-    assert [row["step"] for row in rows] == list(range(1, 7)) and set(rows[0]) == {
-        "step",
-        "split",
-        "loss",
-        "gradient_norm",
-    }
+    assert [row["step"] for row in rows] == list(range(1, 7))
+    assert set(rows[0]) >= {"step", "split", "loss", "loss_frame_1", "loss_factor_0", "gradient_norm", "learning_rate"}
     trained = CamViGPipeline.from_pretrained(tmp_path / "full/pipeline").transformer
     before = CamViGForConditionalGeneration.from_pretrained(tiny_checkpoint / "transformer")
     changed = [not torch.equal(a, b.float()) for a, b in zip(trained.parameters(), before.parameters(), strict=True)]

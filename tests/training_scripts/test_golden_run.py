@@ -34,7 +34,7 @@ def rows(file: Path) -> list[dict]:
 
 
 def losses(lines: list[dict]) -> list[float]:
-    return [value for row in lines for name, value in row.items() if name.startswith("loss")]
+    return [row[name] for row in lines for name in ("loss", "loss_wrong_path", "loss_no_camera") if name in row]
 
 
 def digest_of_ids(folder: Path) -> str:
