@@ -3,8 +3,9 @@
     python kill_driver.py CONFIG FOLDER KILLS SEED
 
 Trains into FOLDER/whole without a kill, and into FOLDER/killed with KILLS kills (SIGKILL) before it may end. Most kills come at
-a random one of the process's own openings, renamings and removals of files below its folder, which no clock moves and
-which are mostly those of saving a state; every fourth comes after a random time. Forking spares each its imports.
+a random one of the process's own openings, renamings and removals of files below its folder, which are mostly those of saving
+a state; every fourth comes in the middle of computing, at a random call of a module. No clock decides. Forking spares each
+its imports.
 """
 
 import json
@@ -12,8 +13,9 @@ import os
 import random
 import signal
 import sys
-import time
 from pathlib import Path
+
+import torch
 
 from camvig.training_scripts import finetune
 
@@ -33,7 +35,19 @@ def die_at_event(count: int, folder: str):
     sys.addaudithook(hook)
 
 
-def train(config: str, output: Path, events: int | None = None, seconds: float | None = None) -> int:
+def die_at_call(count: int):
+    """Kills this process at the `count`-th time that a module of torch has computed something."""
+    left = [count]
+
+    def hook(module, inputs, output):
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.nn.modules.module.register_module_forward_hook(hook)
+
+
+def train(config: str, output: Path, events: int | None = None, calls: int | None = None) -> int:
     """Exit status of a run, -9 if it was killed."""
     child = os.fork()
     if child == 0:
@@ -42,6 +56,8 @@ def train(config: str, output: Path, events: int | None = None, seconds: float |
             os.dup2(log.fileno(), 2)
         if events:
             die_at_event(events, str(output))
+        if calls:
+            die_at_call(calls)
         sys.argv = ["finetune.py", "--config", config, "--output_dir", str(output)]
         try:
             finetune.main()
@@ -51,9 +67,6 @@ def train(config: str, output: Path, events: int | None = None, seconds: float |
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    if seconds:
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -64,7 +77,7 @@ def main():
     statuses, in_a_save, steps = [], 0, []
     for number in range(kills):
         if number % 4 == 3:
-            statuses.append(train(config, killed, seconds=rng.uniform(0.2, 1.5)))
+            statuses.append(train(config, killed, calls=rng.randint(1, 400)))
         else:
             statuses.append(train(config, killed, events=rng.randint(1, 70)))
         states = killed / "states"
