@@ -4,7 +4,8 @@
 
 Trains into FOLDER/whole without a kill, and into FOLDER/killed with KILLS kills (SIGKILL) before it may end. Most kills come at
 a random one of the process's own openings, renamings and removals of files below its folder, which no clock moves and
-which are mostly those of saving a state; every fourth comes after a random time. Forking spares each its imports.
+which are mostly those of saving a state; every fourth comes after a random time, and at the latest at the last such moment, so that
+no run ends before its kill. Forking spares each its imports.
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from camvig.training_scripts import finetune
 
+LAST_EVENT = 70
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 
 
@@ -33,7 +35,7 @@ def die_at_event(count: int, folder: str):
     sys.addaudithook(hook)
 
 
-def train(config: str, output: Path, events: int | None = None, seconds: float | None = None) -> int:
+def train(config: str, output: Path, events: int | None = None, seconds: float = 0.0) -> int:
     """Exit status of a run, -9 if it was killed."""
     child = os.fork()
     if child == 0:
@@ -53,7 +55,7 @@ def train(config: str, output: Path, events: int | None = None, seconds: float |
         os._exit(0)
     if seconds:
         time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)  # if it is dead, it is not yet waited for
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -64,9 +66,9 @@ def main():
     statuses, in_a_save, steps = [], 0, []
     for number in range(kills):
         if number % 4 == 3:
-            statuses.append(train(config, killed, seconds=rng.uniform(0.2, 1.5)))
+            statuses.append(train(config, killed, LAST_EVENT, seconds=rng.uniform(0.2, 1.5)))
         else:
-            statuses.append(train(config, killed, events=rng.randint(1, 70)))
+            statuses.append(train(config, killed, rng.randint(1, LAST_EVENT)))
         states = killed / "states"
         in_a_save += states.exists() and any(states.glob(".*.new"))
         steps.append(max([int(state.name) for state in states.glob("[0-9]*")], default=0) if states.exists() else 0)
