@@ -1,6 +1,6 @@
 """Optimizers of the training scripts: Muon for the matrices inside the networks, AdamW for everything else.
 
-Muon (Jordan et al. 2024; torch's own) moves each matrix by an orthogonalised momentum. A convolution kernel is treated as
+Muon (Jordan et al. 2024) moves each matrix by an orthogonalised momentum. A convolution kernel is treated as
 the matrix `[out, in * height * width]` that it multiplies by. Which parameters go where is told by a regular expression.
 """
 
