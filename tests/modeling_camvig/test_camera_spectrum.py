@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
+from transformers import DacConfig, DacModel
 
 from camvig import CamViGCameraTokenizer, CamViGCameraTokenizerConfig
 from camvig.dataset_builders.path_samples import sample_model_paths
@@ -120,3 +121,19 @@ def test_training_moves_every_part_of_a_codec_that_started_as_the_identity():
 def test_an_unknown_layout_is_refused():
     with pytest.raises(StrictDataclassError, match="expected signal_layout 'poses', 'spectrum', got 'waves'"):
         CamViGCameraTokenizerConfig.compact(signal_layout="waves")
+
+
+def test_an_audio_codec_of_hop_320_serves_frozen_and_another_is_refused(tmp_path):
+    sizes = {"encoder_hidden_size": 2, "decoder_hidden_size": 16, "codebook_size": 16, "codebook_dim": 4}
+    torch.manual_seed(0)
+    source = DacModel(DacConfig(**sizes, downsampling_ratios=[2, 4, 5, 8], n_codebooks=6)).eval()
+    source.save_pretrained(tmp_path / "codec")
+    tokenizer = CamViGCameraTokenizer.from_pretrained_codec(tmp_path / "codec")
+    assert not any(weight.requires_grad for weight in tokenizer.parameters())
+    poses, intrinsics = paths(2, 0)
+    ids = tokenizer.encode(poses, intrinsics)
+    codes = source.encode(tokenizer._codec_input(poses, intrinsics)).audio_codes[:, :4]  # the first four levels
+    assert ids.shape == (2, 424) and torch.equal(ids % 16, codes.flatten(1))
+    assert tokenizer.decode(ids)[0].shape == (2, 17, 4, 4)
+    with pytest.raises(ValueError, match="expected a codec of hop 320 with at least 7 levels, got 320 and 6"):
+        CamViGCameraTokenizer.from_pretrained_codec(tmp_path / "codec", num_levels=7)
