@@ -1,6 +1,7 @@
 """The gain-shape spectrum: an exact round trip, what each frame holds, and a codec that starts as the identity."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -132,7 +133,8 @@ def test_an_audio_codec_of_hop_320_serves_frozen_and_another_is_refused(tmp_path
     assert not any(weight.requires_grad for weight in tokenizer.parameters())
     poses, intrinsics = paths(2, 0)
     ids = tokenizer.encode(poses, intrinsics)
-    codes = source.encode(tokenizer._codec_input(poses, intrinsics)).audio_codes[:, :4]  # the first four levels
+    heard: Any = source.encode(tokenizer._codec_input(poses, intrinsics))
+    codes = heard.audio_codes[:, :4]  # the first four levels
     assert ids.shape == (2, 424) and torch.equal(ids % 16, codes.flatten(1))
     assert tokenizer.decode(ids)[0].shape == (2, 17, 4, 4)
     with pytest.raises(ValueError, match="expected a codec of hop 320 with at least 7 levels, got 320 and 6"):
