@@ -71,7 +71,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 def build_optimizers(model: nn.Module, muon_pattern: str, arguments: TrainingArguments) -> list[torch.optim.Optimizer]:
     """[AdamW, Muon] over what requires gradients: weights of two or more dimensions whose name matches go to Muon.
 
-    With `optimizer` "adamw" there is one AdamW for all, as FSDP needs it. The matching weights alone decay.
+    With `optimizer` "adamw" there is one AdamW for all. The matching weights alone decay.
     """
     trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     matrices = [weight for name, weight in trained.items() if weight.ndim >= 2 and re.search(muon_pattern, name)]
