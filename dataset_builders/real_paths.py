@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import os
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,14 +57,18 @@ def read_real_paths(file: str | os.PathLike[str]) -> RealPaths:
     return RealPaths(*_in_scene_depths(np.stack(windows), np.array(sources)))
 
 
-def split_by_source(paths: RealPaths) -> tuple[RealPaths, RealPaths]:
-    """Paths to fit and held-out ones, no source in both: held out is every third source, from the last name to the first.
+def split_by_source(paths: RealPaths, fit_sources: Sequence[str] | None = None) -> tuple[RealPaths, RealPaths]:
+    """Paths to fit and held-out ones, no source in both.
 
-    With a single source all is held out.
+    Those of `fit_sources` are fitted (say, because of their licence), all others held out. Without it every third source is held
+    out, from the last name to the first; a single source is held out then.
     """
     sources = sorted(set(paths.source.tolist()), reverse=True)
-    held_out = sources[::HELD_OUT_EVERY]
-    return paths.of([source for source in sources if source not in held_out]), paths.of(held_out)
+    if fit_sources is None:
+        fit_sources = [source for source in sources if source not in sources[::HELD_OUT_EVERY]]
+    elif not fit_sources or not set(fit_sources) < set(sources):
+        raise ValueError(f"expected some, but not all, of the sources {sorted(sources)}, got {sorted(fit_sources)}")
+    return paths.of(list(fit_sources)), paths.of([source for source in sources if source not in fit_sources])
 
 
 def vary_paths(paths: RealPaths, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

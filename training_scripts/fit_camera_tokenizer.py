@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -20,11 +21,16 @@ from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
 from ..pipelines.camera_tokenizer_study import Paths, judge, real_tensors, without_nan
 
 
-def with_real_paths(fit: Paths, sampled: Paths, real_file: str | None) -> tuple[Paths, dict[str, Paths]]:
-    """Sampled paths to fit and to judge, and a file of real ones or None -> paths to fit, and named ones to judge."""
+def with_real_paths(
+    fit: Paths, sampled: Paths, real_file: str | None, real_sources: Sequence[str] | None = None
+) -> tuple[Paths, dict[str, Paths]]:
+    """Sampled paths to fit and to judge, and a file of real ones or None -> paths to fit, and named ones to judge.
+
+    `real_sources` are fitted as `split_by_source` says.
+    """
     if real_file is None:
         return fit, {"sampled": sampled}
-    real_fit, real = map(real_tensors, split_by_source(read_real_paths(real_file)))
+    real_fit, real = map(real_tensors, split_by_source(read_real_paths(real_file), real_sources))
     return (torch.cat([fit[0], real_fit[0]]), torch.cat([fit[1], real_fit[1]])), {"sampled": sampled, "real": real}
 
 

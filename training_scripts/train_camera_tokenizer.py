@@ -45,6 +45,8 @@ class CameraDataArguments:
     """Share of the steps after which codes are left alone."""
     real_paths: str | None = None
     """A .npz of real paths (`dataset_builders.real_paths`): those of two thirds of its sources join the training."""
+    real_sources: list[str] | None = None
+    """The sources that join it instead; all others are held out (say, where their licence keeps them out of weights that ship)."""
     varied_paths: int = 12000
     """A codec sees the real ones as so many variations (`vary_paths`); the other kinds are fitted to them as they are."""
     start_as_identity: bool = False
@@ -98,7 +100,7 @@ def training_paths(data: CameraDataArguments, seed: int) -> tuple[Paths, dict[st
     paths, held_out = sampled_paths(data, seed)
     if data.real_paths is None:
         return paths, {"sampled": held_out}
-    fit, real = split_by_source(read_real_paths(data.real_paths))
+    fit, real = split_by_source(read_real_paths(data.real_paths), data.real_sources)
     varied = real_tensors(RealPaths(*vary_paths(fit, data.varied_paths, seed)))
     return (torch.cat([paths[0], varied[0]]), torch.cat([paths[1], varied[1]])), {
         "sampled": held_out,
@@ -125,7 +127,9 @@ def main():
     config, data, arguments = parse_stage(__doc__, CamViGCameraTokenizerConfig, CameraDataArguments)
     if config.kind != "codec":
         paths, held_out = sampled_paths(data, arguments.seed)
-        fit_camera_tokenizer(config, *with_real_paths(paths, held_out, data.real_paths), Path(arguments.output_dir))
+        fit_camera_tokenizer(
+            config, *with_real_paths(paths, held_out, data.real_paths, data.real_sources), Path(arguments.output_dir)
+        )
         return
     paths, judged = training_paths(data, arguments.seed)
     model = CamViGCameraTokenizer(config)

@@ -59,6 +59,15 @@ def test_no_source_is_on_both_sides_and_one_source_is_held_out(tmp_path):
     assert len(fit.source) == 0 and set(held_out.source) == {"b"}
 
 
+def test_named_sources_alone_are_fitted(tmp_path):
+    file = write(tmp_path / "paths.npz", c2w=drives(4, 1.0), source=np.array(["a", "b", "c", "d"]), fps=np.zeros(4))
+    fit, held_out = split_by_source(read_real_paths(file), ["a", "d"])
+    assert set(fit.source) == {"a", "d"} and set(held_out.source) == {"b", "c"}
+    for wrong in (["a", "room"], ["a", "b", "c", "d"], []):
+        with pytest.raises(ValueError, match="expected some, but not all, of the sources"):
+            split_by_source(read_real_paths(file), wrong)
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
