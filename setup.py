@@ -52,7 +52,7 @@ setup(
         "camvig.dataset_builders": ["panoramas/*"],
         "camvig.metrics": ["perceptual_weights/*"],
         "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml", "*.jinja"],
-        "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
+        "camvig.checkpoints": ["*/*", "camvig-tiny/*/*"],
     },
     install_requires=[
         "accelerate>=1.15",

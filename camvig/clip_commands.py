@@ -125,7 +125,10 @@ def tokenize(
         str, typer.Option(help="A checkpoint folder whose tokenizers to take, or camvig-tiny.")
     ] = "camvig-tiny",
     visual_tokenizer: Annotated[Path | None, typer.Option(help="Another visual tokenizer: its folder.")] = None,
-    camera_tokenizer: Annotated[Path | None, typer.Option(help="Another camera tokenizer: its folder.")] = None,
+    camera_tokenizer: Annotated[
+        str | None,
+        typer.Option(help="Another camera tokenizer: its folder, camera-codec-compact or camera-codec-4x106."),
+    ] = None,
     augment: Annotated[bool, typer.Option("--augment", help="Also mirrored and reversed, in changed colours.")] = False,
     shard: ShardOption = None,
 ) -> None:
@@ -133,19 +136,19 @@ def tokenize(
     module("pipelines.video_job").quiet_libraries()
     stage = module("training_scripts.tokenize_clips")
     tokenizers = stage.Tokenizers.load(
-        visual_tokenizer or _component(checkpoint, "visual_tokenizer"),
-        camera_tokenizer or _component(checkpoint, "camera_tokenizer"),
+        visual_tokenizer or _folder(checkpoint) / "visual_tokenizer",
+        _folder(camera_tokenizer) if camera_tokenizer else _folder(checkpoint) / "camera_tokenizer",
     )
     rows = stage.tokenize_clips(clips, tokenizers, out, augment, shard_of(shard))
     typer.echo(f"{rows} rows written, tokenizers {tokenizers.fingerprint}")
     typer.echo(out)
 
 
-def _component(checkpoint: str, name: str) -> Path:
+def _folder(checkpoint: str) -> Path:
     folder = module("pipelines.checkpoint_folder").find_checkpoint_folder(checkpoint)
     if folder is None:
         raise ValueError(f"expected a checkpoint folder, got {checkpoint}: no such folder")
-    return folder / name
+    return folder
 
 
 @app.command()

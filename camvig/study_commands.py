@@ -26,13 +26,11 @@ def camera_tokenizers(
     json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
     plot: Annotated[Path | None, typer.Option(help="A .png of error against bits.")] = None,
     paper_codec: Annotated[
-        Path | None,
-        typer.Option("--codec-4x106", help="Folder of a trained camera tokenizer of the paper's geometry."),
-    ] = None,
+        str, typer.Option("--codec-4x106", help="Folder of a trained camera tokenizer of the paper's geometry.")
+    ] = "camera-codec-4x106",
     compact_codec: Annotated[
-        Path | None,
-        typer.Option("--codec-compact", help="Folder of a trained codec to judge in place of the shipped one."),
-    ] = None,
+        str, typer.Option("--codec-compact", help="Folder of a trained codec of any geometry.")
+    ] = "camera-codec-compact",
 ) -> None:
     """Audio codecs, uniform bins, GenDoP's tokens and cosines with byte-pair encoding on the same held-out paths."""
     job, table = module("pipelines.video_job"), module("pipelines.camera_tokenizer_table")

@@ -23,15 +23,14 @@ from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer
 from ..modeling_camvig.camera_path_tokenizer import CameraPathTokenizer
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig, CamViGConfig
-from .checkpoint_folder import EMBEDDED, find_checkpoint_folder
+from .checkpoint_folder import COMPACT_CODEC, EMBEDDED, PAPER_CODEC, find_checkpoint_folder
 
 SAMPLED_PATHS, SAMPLED_HELD_OUT = 4000, 512
-FIT_SEED, HELD_OUT_SEED = 0, 2  # the shipped codec was trained on seed 0 and validated on seed 1
+FIT_SEED, HELD_OUT_SEED = 0, 2  # the embedded codecs were trained on seed 0 and validated on seed 1
 COARSE = {"dct_scale": 30.0, "dct_vocab_size": 1024}
 """A coarser kind "dct" than the default, which is `dct-bpe-fine` here; both were chosen on fitted paths."""
 BATCH, TIMED_PATHS = 128, 32
 PAPER_GEOMETRY = (4, 106)
-NO_PAPER_CODEC = "no trained weights of the 4x106 codec ship; --codec-4x106 FOLDER measures yours"
 
 Paths = tuple[Tensor, Tensor]
 
@@ -51,8 +50,8 @@ class StudyPaths:
 
 def study_camera_tokenizers(
     paths_file: str | os.PathLike[str] | None = None,
-    paper_codec: str | os.PathLike[str] | None = None,
-    compact_codec: str | os.PathLike[str] | None = None,
+    paper_codec: str | os.PathLike[str] = PAPER_CODEC,
+    compact_codec: str | os.PathLike[str] = COMPACT_CODEC,
     sampled_paths: int = SAMPLED_PATHS,
     sampled_held_out: int = SAMPLED_HELD_OUT,
 ) -> dict:
@@ -60,15 +59,15 @@ def study_camera_tokenizers(
 
     Args:
         paths_file: a .npz of real paths (`dataset_builders.real_paths`).
-        paper_codec: folder of a trained `CamViGCameraTokenizer` of the paper's geometry, 4 x 106 ids.
-        compact_codec: folder of a trained codec of any geometry to take the place of the shipped compact one.
+        paper_codec: folder of a trained `CamViGCameraTokenizer` of the paper's geometry, 4 x 106 ids, or the embedded one's name.
+        compact_codec: folder of a trained codec of any geometry in place of the embedded compact one.
         sampled_paths: sampled paths to fit.
         sampled_held_out: sampled paths to judge.
 
     Returns:
         `tokenizers`: of each its figures on the held-out real paths, or on the sampled ones without a file, all of them
-        under `sampled`, `real` and `real_in_range`, and each real source's under `by_source`; `absent`: why a tokenizer
-        has none; `paths`: how many of which; `judged_on`.
+        under `sampled`, `real` and `real_in_range`, and each real source's under `by_source`; `paths`: how many of
+        which; `judged_on`.
     """
     tokenizers = build_tokenizers(paper_codec, compact_codec)
     paths = study_paths(paths_file, sampled_paths, sampled_held_out)
@@ -85,7 +84,6 @@ def study_camera_tokenizers(
         "judged_on": headline,
         "paths": paths.counts,
         "tokenizers": figures,
-        "absent": {} if paper_codec is not None else {"codec-4x106": NO_PAPER_CODEC},
     }
 
 
@@ -103,20 +101,17 @@ def is_codec(tokenizer: CameraPathTokenizer) -> bool:
 
 
 def build_tokenizers(
-    paper_codec: str | os.PathLike[str] | None, compact_codec: str | os.PathLike[str] | None = None
+    paper_codec: str | os.PathLike[str] = PAPER_CODEC, compact_codec: str | os.PathLike[str] = COMPACT_CODEC
 ) -> dict[str, CameraPathTokenizer]:
     """All tokenizers by name; uniform bins also at the bits of the compact codec, rounded down to whole bins."""
-    checkpoint = find_checkpoint_folder(EMBEDDED)
-    assert checkpoint is not None  # a name that is embedded
-    compact = _trained_codec(compact_codec or checkpoint / "camera_tokenizer")
+    compact = _trained_codec(_folder(compact_codec))
     uniform = _unfitted("uniform")
     bits = compact.config.num_levels * compact.config.tokens_per_level * compact.bits_per_token
     same_bits = int(2 ** (bits / uniform.config.tokens_per_level))
-    codecs: dict[str, CameraPathTokenizer] = {"codec-compact": compact}
-    if paper_codec is not None:
-        codecs = {"codec-4x106": _paper_codec(paper_codec), **codecs}
     return {
-        **codecs,
+        "codec-4x106": _paper_codec(_folder(paper_codec)),
+        "codec-compact": compact,
+        "codec-camvig-tiny": _trained_codec(_folder(EMBEDDED) / "camera_tokenizer"),
         "uniform-256": uniform,
         f"uniform-{same_bits}": _unfitted("uniform", num_bins=same_bits),
         "gendop": GenDopCameraTokenizer(),
@@ -190,6 +185,13 @@ def time_tokenizer(tokenizer: CameraPathTokenizer, paths: Paths) -> dict[str, fl
         tokenizer.decode(rows)
     end = time.process_time()
     return {"encode_ms": 1000 * (middle - start) / len(singles), "decode_ms": 1000 * (end - middle) / len(singles)}
+
+
+def _folder(name: str | os.PathLike[str]) -> Path:
+    folder = find_checkpoint_folder(name)
+    if folder is None:
+        raise ValueError(f"expected the folder of a trained camera tokenizer, got {name}: no such folder")
+    return folder
 
 
 def _trained_codec(folder: str | os.PathLike[str]) -> CamViGCameraTokenizer:

@@ -38,7 +38,6 @@ def study_table(study: dict) -> str:
     for name, title in SETS.items():
         if name in study["paths"]:
             lines += [f"{title}{_count(study['paths'][name])}:", "", *_rows(study["tokenizers"], name), ""]
-    lines += [f"{name}: absent: {reason}" for name, reason in study["absent"].items()]
     return "\n".join([*lines, DEFINITIONS])
 
 

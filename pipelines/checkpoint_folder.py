@@ -19,6 +19,8 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 EMBEDDED = "camvig-tiny"
+PAPER_CODEC, COMPACT_CODEC = "camera-codec-4x106", "camera-codec-compact"
+"""Embedded camera tokenizers: single components, of any pipeline."""
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
@@ -31,13 +33,15 @@ def find_checkpoint_folder(name: str | os.PathLike[str]) -> Path | None:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    if str(name) == EMBEDDED:
+    if str(name) in (EMBEDDED, PAPER_CODEC, COMPACT_CODEC):
         try:
-            embedded = Path(str(resources.files("camvig.checkpoints"))) / EMBEDDED
+            embedded = Path(str(resources.files("camvig.checkpoints"))) / name
         except ModuleNotFoundError:  # this is the code of a Hub repository, and camvig is not installed
-            embedded = Path(EMBEDDED)
+            embedded = Path(name)
         if not embedded.is_dir():
-            raise ValueError(f"expected the embedded checkpoint {EMBEDDED!r}, got an installation of camvig without it")
+            raise ValueError(
+                f"expected the embedded checkpoint {str(name)!r}, got an installation of camvig without it"
+            )
         return embedded
     looks_like_repository = str(name).count("/") == 1 and not str(name).startswith(("/", ".", "~", "\\"))
     if looks_like_repository and not folder.exists() and not folder.parent.is_dir():

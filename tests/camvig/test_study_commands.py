@@ -16,7 +16,7 @@ def test_it_prints_a_table_and_writes_the_figures(real_paths_file, tmp_path, cap
     figures, plot = tmp_path / "out" / "study.json", tmp_path / "out" / "study.png"
     assert study("--paths", real_paths_file, "--json", figures, "--plot", plot) == 0
     printed = capsys.readouterr().out
-    assert "| dct-bpe |" in printed and "codec-4x106: absent" in printed and printed.endswith(f"{figures}\n{plot}\n")
+    assert "| dct-bpe |" in printed and "| codec-4x106 |" in printed and printed.endswith(f"{figures}\n{plot}\n")
     written = json.loads(figures.read_text())
     assert written["tokenizers"]["gendop"]["tokens"] == 170 and written["judged_on"] == "real"
     assert plot.stat().st_size > 10_000

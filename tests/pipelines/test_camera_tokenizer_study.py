@@ -29,7 +29,9 @@ def study(real_paths_file) -> dict:
 
 def test_every_tokenizer_has_its_figures_on_sampled_and_real_paths(study):
     assert list(study["tokenizers"]) == [
+        "codec-4x106",
         "codec-compact",
+        "codec-camvig-tiny",
         "uniform-256",
         "uniform-62",
         "gendop",
@@ -49,7 +51,13 @@ def test_every_tokenizer_has_its_figures_on_sampled_and_real_paths(study):
 
 @pytest.mark.parametrize(
     ("name", "tokens", "bits"),
-    [("codec-compact", 68, 680), ("uniform-256", 114, 912), ("gendop", 170, 1360)],
+    [
+        ("codec-4x106", 424, 4240),
+        ("codec-compact", 68, 680),
+        ("codec-camvig-tiny", 68, 680),
+        ("uniform-256", 114, 912),
+        ("gendop", 170, 1360),
+    ],
 )
 def test_known_numbers_of_tokens_and_bits(study, name, tokens, bits):
     for paths in ("sampled", "real"):
@@ -109,11 +117,6 @@ def test_without_a_file_the_sampled_paths_are_what_counts():
     assert not torch.equal(paths.fit[0][:10], paths.judged["sampled"][0])
 
 
-def test_the_codec_that_does_not_ship_is_said_to_be_absent(study):
-    assert "codec-4x106" not in study["tokenizers"] and "--codec-4x106" in study["absent"]["codec-4x106"]
-    assert "codec-4x106: absent: no trained weights" in study_table(study)
-
-
 def save_codec(folder, **codec):
     config = CamViGCameraTokenizerConfig(
         codec_config=DacConfig(encoder_hidden_size=2, decoder_hidden_size=16, codebook_size=32, codebook_dim=4, **codec)
@@ -121,6 +124,13 @@ def save_codec(folder, **codec):
     torch.manual_seed(0)
     CamViGCameraTokenizer(config).save_pretrained(folder)
     return folder
+
+
+@pytest.mark.parametrize(("name", "degrees", "percent"), [("codec-4x106", 0.05, 0.2), ("codec-compact", 0.1, 1.0)])
+def test_embedded_codecs_are_precise_on_paths_they_never_saw(study, name, degrees, percent):
+    for paths in ("sampled", "real"):
+        figures = study["tokenizers"][name][paths]
+        assert figures["rotation_deg_mean"] < degrees and figures["translation_pct_mean"] < percent
 
 
 def test_a_trained_codec_of_the_papers_geometry_can_be_named(tmp_path):
@@ -133,11 +143,11 @@ def test_a_trained_codec_of_the_papers_geometry_can_be_named(tmp_path):
 
 def test_another_compact_codec_takes_the_place_of_the_shipped_one(tmp_path):
     save_codec(tmp_path / "codec", downsampling_ratios=[8, 5, 4, 2], n_codebooks=2)
-    tokenizers = build_tokenizers(None, tmp_path / "codec")
+    tokenizers = build_tokenizers(compact_codec=tmp_path / "codec")
     assert tokenizers["codec-compact"].bits_per_token == 5 and "uniform-629" in tokenizers  # 1,060 bits in 114 tokens
     CamViGCameraTokenizer(CamViGCameraTokenizerConfig(kind="dct")).save_pretrained(tmp_path / "dct")
     with pytest.raises(ValueError, match="expected a camera tokenizer of kind 'codec', got 'dct'"):
-        build_tokenizers(None, tmp_path / "dct")
+        build_tokenizers(compact_codec=tmp_path / "dct")
 
 
 def test_another_geometry_or_no_codec_is_an_error(tmp_path):
