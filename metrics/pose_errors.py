@@ -138,8 +138,8 @@ def direction_error_degrees(generated: np.ndarray, truth: np.ndarray, *, least_t
 def aligned_translation_error(generated: np.ndarray, truth: np.ndarray, *, least_travel: float = LEAST_LENGTH) -> float:
     """Mean distance over poses 1.. after the ONE scale s >= 0 that fits best, over the truth's farthest distance.
 
-    mean |s t_gen - t_gt| / max |t_gt|, s = max(<t_gen, t_gt> / <t_gen, t_gen>, 0); one scale as in WorldScore. 0 is perfect; a camera that stands has the mean
-    distance of the true one. NaN where the true camera hardly translates.
+    mean |s t_gen - t_gt| / max |t_gt|, s = max(<t_gen, t_gt> / <t_gen, t_gen>, 0); one scale as in WorldScore. 0 is perfect; a
+    camera that stands has the true one's mean distance. NaN where the true camera hardly translates.
     """
     generated, truth = _relative(generated, truth)
     farthest = farthest_distance(truth)
