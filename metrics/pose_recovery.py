@@ -5,7 +5,7 @@ free, one picture sequence cannot know it. A clip that tells nothing (no texture
 result without poses and with its reason, never an exception. The lens is given and never refined. The seed fixes every
 number.
 
-How: frames grow by cubic interpolation to a shorter side of `SIZE` pixels; SIFT features of all pairs of frames are matched.
+How: frames are resized (cubic where they grow) to a shorter side of `SIZE` pixels; SIFT features of all pairs are matched.
 Two explanations compete, because structure from motion is degenerate where a camera only turns. (1) Rotations alone: each
 frame in turn gets the rotation that carries the rays of most matches onto those of all earlier frames (RANSAC over two
 matches, then least squares). (2) The global mapper, in several trials that differ in the seed of every random choice; of
@@ -13,7 +13,8 @@ the trials with all frames the one whose rotations are nearest to all others' is
 
 Rotations alone are taken where their median residual over all matches is at most `MOST_RESIDUAL_RATIO` times the mapper's median
 distance from the epipolar lines (equal noise in both axes would make that ratio 1.75; parallax makes it larger), or, where
-the mapper finds nothing, at most `MOST_ROTATION_RESIDUAL`. All thresholds are our choice; docs/metrics.md has the numbers.
+the mapper finds nothing, at most `MOST_ROTATION_RESIDUAL`. All thresholds are our choice;
+`benchmarks/pose_recovery.py` measures what comes of them.
 """
 
 from __future__ import annotations
@@ -119,12 +120,14 @@ def _recover(
 
 
 def _find_features(pycolmap: Any, database: Path, frames: np.ndarray, lenses: np.ndarray, seed: int) -> None:
-    """Write the grown frames beside the database, and into it a known lens and SIFT features for each."""
+    """Write the resized frames beside the database, and into it a known lens and SIFT features for each."""
     height, width = frames.shape[1:3]
-    size = round(width * SIZE / min(height, width)), round(height * SIZE / min(height, width))
+    grown = SIZE / min(height, width)
+    size = round(width * grown), round(height * grown)
+    interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
     for number, frame in enumerate(frames):
-        grown = cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(grown, cv2.COLOR_RGB2BGR))
+        resized = cv2.resize(frame, size, interpolation=interpolation)
+        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
     reading, extraction = pycolmap.ImageReaderOptions(), pycolmap.FeatureExtractionOptions()
     reading.camera_model, extraction.num_threads, extraction.use_gpu = "PINHOLE", 1, False
     extraction.sift.peak_threshold = PEAK_THRESHOLD
