@@ -3,6 +3,9 @@
 What always holds: a ray has z = 1 in camera axes, so the distance parameter of a hit *is* its z-depth. Two culling steps
 keep it fast and are conservative, so they never change a result: boxes are bounded on the screen once a frame, and around
 each light a cube of cells lists the boxes that can cast a shadow in each direction. Kernels run serially without the GIL.
+Moving objects are an argument that may be None: numba compiles the two cases apart, so rooms at rest pay nothing for them.
+`moving` is (poses [T, P, 4, 4] of the parts, part to room; shapes [P, 4]: 1 for a ball or 0 for a box, half sizes or radius;
+starts [K + 1]: object k has the parts starts[k] .. starts[k + 1] - 1; spheres [T, K, 4]: centre and radius around object k).
 They stay in one file because numba's cache does not notice changes in functions of other files.
 """
 
@@ -56,6 +59,18 @@ def _projected_bounds(corners):
 
 
 @_jit
+def _write_pixel_range(x0, x1, y0, y1, intrinsics, height, width, bounds):
+    """Inclusive pixel ranges (column 0, 1, row 0, 1) of bounds on the plane z = 1; an empty range where x0 > x1."""
+    if x0 > x1:
+        bounds[0], bounds[1], bounds[2], bounds[3] = 1, 0, 1, 0
+        return
+    for axis, low, high, size in ((0, x0, x1, width), (1, y0, y1, height)):
+        focal, centre = intrinsics[axis], intrinsics[2 + axis]
+        bounds[2 * axis] = int(min(max(math.floor((low * focal + centre) * size - 1e-6), -1.0), size))
+        bounds[2 * axis + 1] = int(min(max(math.floor((high * focal + centre) * size + 1e-6), -1.0), size))
+
+
+@_jit
 def _screen_bounds(boxes, pose, intrinsics, height, width, bounds, nearest):
     """Fills bounds [N, 4] with inclusive pixel ranges (column 0, 1, row 0, 1) and nearest [N] with the smallest z."""
     corners = np.empty((8, 3))
@@ -66,13 +81,22 @@ def _screen_bounds(boxes, pose, intrinsics, height, width, bounds, nearest):
             for axis in range(3):
                 corners[number, axis] = pose[0, axis] * x + pose[1, axis] * y + pose[2, axis] * z
         x0, x1, y0, y1, nearest[box] = _projected_bounds(corners)
-        if x0 > x1:
-            bounds[box, 0], bounds[box, 1], bounds[box, 2], bounds[box, 3] = 1, 0, 1, 0
-            continue
-        for axis, low, high, size in ((0, x0, x1, width), (1, y0, y1, height)):
-            focal, centre = intrinsics[axis], intrinsics[2 + axis]
-            bounds[box, 2 * axis] = int(min(max(math.floor((low * focal + centre) * size - 1e-6), -1.0), size))
-            bounds[box, 2 * axis + 1] = int(min(max(math.floor((high * focal + centre) * size + 1e-6), -1.0), size))
+        _write_pixel_range(x0, x1, y0, y1, intrinsics, height, width, bounds[box])
+
+
+@_jit
+def _object_bounds(spheres, pose, intrinsics, height, width, bounds):
+    """As `_screen_bounds`, of the moving objects of a frame by the cubes around their spheres [K, 4]."""
+    corners = np.empty((8, 3))
+    for thing in range(spheres.shape[0]):
+        x, y, z = spheres[thing, 0] - pose[0, 3], spheres[thing, 1] - pose[1, 3], spheres[thing, 2] - pose[2, 3]
+        for number in range(8):
+            for axis in range(3):
+                side = 1.0 if number >> axis & 1 else -1.0
+                along = pose[0, axis] * x + pose[1, axis] * y + pose[2, axis] * z
+                corners[number, axis] = along + side * spheres[thing, 3]
+        x0, x1, y0, y1, _ = _projected_bounds(corners)
+        _write_pixel_range(x0, x1, y0, y1, intrinsics, height, width, bounds[thing])
 
 
 @_jit
@@ -174,6 +198,72 @@ def _nearest_hit(shell, boxes, candidates, count, nearest, ox, oy, oz, dx, dy, d
         if entry < leave and entry > 1e-4 and entry < best:
             best, hit, axis = entry, box, face
     return best, hit, axis
+
+
+@_jit
+def _in_part(pose, x, y, z):
+    """A vector of the room in the axes of a moving part."""
+    return (
+        pose[0, 0] * x + pose[1, 0] * y + pose[2, 0] * z,
+        pose[0, 1] * x + pose[1, 1] * y + pose[2, 1] * z,
+        pose[0, 2] * x + pose[1, 2] * y + pose[2, 2] * z,
+    )
+
+
+@_jit
+def _part_span(pose, shape, ox, oy, oz, dx, dy, dz):
+    """As `_slabs`, of a moving part; the axis is 3 for a ball."""
+    ex, ey, ez = _in_part(pose, ox - pose[0, 3], oy - pose[1, 3], oz - pose[2, 3])
+    fx, fy, fz = _in_part(pose, dx, dy, dz)
+    if shape[0] > 0.0:
+        square = fx * fx + fy * fy + fz * fz
+        middle = -(ex * fx + ey * fy + ez * fz) / square
+        reach = middle * middle - (ex * ex + ey * ey + ez * ez - shape[1] * shape[1]) / square
+        if reach <= 0.0:
+            return 1.0, 0.0, 3
+        reach = math.sqrt(reach)
+        return middle - reach, middle + reach, 3
+    inverse_x, inverse_y, inverse_z = 1.0 / _safe(fx), 1.0 / _safe(fy), 1.0 / _safe(fz)
+    middle_x, reach_x = -ex * inverse_x, shape[1] * abs(inverse_x)
+    middle_y, reach_y = -ey * inverse_y, shape[2] * abs(inverse_y)
+    middle_z, reach_z = -ez * inverse_z, shape[3] * abs(inverse_z)
+    entry, axis = middle_x - reach_x, 0
+    if middle_y - reach_y > entry:
+        entry, axis = middle_y - reach_y, 1
+    if middle_z - reach_z > entry:
+        entry, axis = middle_z - reach_z, 2
+    return entry, min(middle_x + reach_x, middle_y + reach_y, middle_z + reach_z), axis
+
+
+@_jit
+def _nearest_part(moving, frame, bounds, row, column, first, ox, oy, oz, dx, dy, dz, best, hit, axis):
+    """The nearest moving part on a ray through a pixel, as hit number `first` + part, or the given hit if that is nearer."""
+    poses, shapes, starts, _ = moving
+    for thing in range(bounds.shape[0]):
+        if bounds[thing, 0] <= column <= bounds[thing, 1] and bounds[thing, 2] <= row <= bounds[thing, 3]:
+            for part in range(starts[thing], starts[thing + 1]):
+                entry, leave, face = _part_span(poses[frame, part], shapes[part], ox, oy, oz, dx, dy, dz)
+                if entry < leave and entry > 1e-4 and entry < best:
+                    best, hit, axis = entry, first + part, face
+    return best, hit, axis
+
+
+@_jit
+def _is_shadowed_by_part(moving, frame, lx, ly, lz, dx, dy, dz):
+    """As `_is_shadowed`, by a moving part; objects whose sphere the way does not cross are passed over."""
+    poses, shapes, starts, spheres = moving
+    square = dx * dx + dy * dy + dz * dz
+    for thing in range(spheres.shape[1]):
+        cx, cy, cz = spheres[frame, thing, 0] - lx, spheres[frame, thing, 1] - ly, spheres[frame, thing, 2] - lz
+        share = min(max((cx * dx + cy * dy + cz * dz) / square, 0.0), 1.0)
+        cx, cy, cz = cx - share * dx, cy - share * dy, cz - share * dz
+        if cx * cx + cy * cy + cz * cz > spheres[frame, thing, 3] * spheres[frame, thing, 3]:
+            continue
+        for part in range(starts[thing], starts[thing + 1]):
+            entry, leave, _ = _part_span(poses[frame, part], shapes[part], lx, ly, lz, dx, dy, dz)
+            if entry < leave and entry < 1.0 and leave > 0.0:
+                return True
+    return False
 
 
 @_jit
@@ -292,7 +382,42 @@ def _box_surface(shell, boxes, materials, box, axis, px, py, pz, dx, dy, dz):
 
 
 @_jit
-def _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, ny, nz):
+def _part_surface(shell, moving, frame, part, materials, material, axis, px, py, pz, dx, dy, dz):
+    """Surface of a moving part, as `_box_surface`; textures go round a ball `scale` times."""
+    poses, shapes, _, _ = moving
+    pose, shape = poses[frame, part], shapes[part]
+    ex, ey, ez = _in_part(pose, px - pose[0, 3], py - pose[1, 3], pz - pose[2, 3])
+    texture, scale = materials[material, 0], materials[material, 2]
+    contact = _contact(min(shell[3] - py, py - shell[2]), 0.4, 0.35)
+    if axis == 3:
+        ex, ey, ez = ex / shape[1], ey / shape[1], ez / shape[1]
+        across = math.sqrt(max(1.0 - ey * ey, 1e-12))
+        u, v = math.atan2(ex, ez) * scale / (2.0 * math.pi), math.atan2(ey, across) * scale / (2.0 * math.pi)
+        nx = pose[0, 0] * ex + pose[0, 1] * ey + pose[0, 2] * ez
+        ny = pose[1, 0] * ex + pose[1, 1] * ey + pose[1, 2] * ez
+        nz = pose[2, 0] * ex + pose[2, 1] * ey + pose[2, 2] * ez
+        scale = scale / (2.0 * math.pi * shape[1] * max(across, 0.3))
+        return material, int(texture), u, v, scale, nx, ny, nz, abs(nx * dx + ny * dy + nz * dz), contact
+    nx, ny, nz = pose[0, axis], pose[1, axis], pose[2, axis]
+    along = nx * dx + ny * dy + nz * dz
+    if along > 0.0:
+        nx, ny, nz = -nx, -ny, -nz
+    if axis == 0:
+        u, v, half_u, half_v = ez, ey, shape[3], shape[2]
+    elif axis == 1:
+        texture, u, v, half_u, half_v = materials[material, 1], ex, ez, shape[1], shape[3]
+    else:
+        u, v, half_u, half_v = ex, ey, shape[1], shape[2]
+    if materials[material, 7] > 0.0:
+        scale = 0.5 / min(half_u, half_v)
+        u, v = 0.5 + 0.496 * u / half_u, 0.5 + 0.496 * v / half_v
+    else:
+        u, v = u * scale, v * scale
+    return material, int(texture), u, v, scale, nx, ny, nz, abs(along), contact
+
+
+@_jit
+def _light(boxes, lights, light_colour, cells, counts, moving, frame, sample, px, py, pz, nx, ny, nz):
     """Light of all lamps (red, green, blue) on a surface point: Lambert, falling off with distance, with shadows."""
     red, green, blue = 0.0, 0.0, 0.0
     for number in range(light_colour.shape[0]):
@@ -307,7 +432,11 @@ def _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, n
         if strength < 0.01:
             continue
         lift = 2e-3  # metres off the surface, so that a box does not shadow itself
-        if not _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx + lift * nx, dy + lift * ny, dz + lift * nz):
+        dx, dy, dz = dx + lift * nx, dy + lift * ny, dz + lift * nz
+        is_dark = _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx, dy, dz)
+        if moving is not None:
+            is_dark = is_dark or _is_shadowed_by_part(moving, frame, lx, ly, lz, dx, dy, dz)
+        if not is_dark:
             red += strength * light_colour[number, 0]
             green += strength * light_colour[number, 1]
             blue += strength * light_colour[number, 2]
@@ -315,14 +444,17 @@ def _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, n
 
 
 @_jit
-def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed, sample, pixel_angle,
+def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed, moving, frame, sample, pixel_angle,
            ox, oy, oz, dx, dy, dz, depth, hit, axis):  # fmt: skip
     """The colour (0..1) that a hit shows."""
     px, py, pz = ox + depth * dx, oy + depth * dy, oz + depth * dz
     if hit < 0:
         surface = _shell_surface(shell, materials, axis, px, py, pz, dx, dy, dz)
-    else:
+    elif moving is None or hit < boxes.shape[0]:
         surface = _box_surface(shell, boxes, materials, hit, axis, px, py, pz, dx, dy, dz)
+    else:
+        part = hit - boxes.shape[0]
+        surface = _part_surface(shell, moving, frame, part, materials, hit, axis, px, py, pz, dx, dy, dz)
     material, texture, u, v, scale, nx, ny, nz, along, contact = surface
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     footprint = depth * length * pixel_angle * TEXTURE_SIZE * scale / math.sqrt(max(along / length, 0.06))
@@ -330,7 +462,8 @@ def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
     red = green = blue = materials[material, 6]
     if red == 0.0:
         ambient = (0.47 + 0.13 * max(ny, 0.0) + 0.035 * nx + 0.02 * nz) * contact
-        red, green, blue = _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, ny, nz)
+        red, green, blue = _light(boxes, lights, light_colour, cells, counts, moving, frame, sample,
+                                  px, py, pz, nx, ny, nz)  # fmt: skip
         red, green, blue = red + ambient, green + ambient, blue + ambient
     return (
         _soft_clip(texel_red * materials[material, 3] * red),
@@ -340,9 +473,21 @@ def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
 
 
 @_jit
+def _object_of(starts, part):
+    """Which moving object a part belongs to."""
+    thing = 0
+    while starts[thing + 1] <= part:
+        thing += 1
+    return thing
+
+
+@_jit
 def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, light_colour, cells, counts, packed,
-                   antialias, rgb, depth):  # fmt: skip
-    """Renders the listed frames into rgb [T, H, W, 3] and depth [T, H, W]; with antialias 0 only the depth."""
+                   moving, antialias, rgb, depth, object_ids):  # fmt: skip
+    """Renders the listed frames into rgb [T, H, W, 3] and depth [T, H, W]; with antialias 0 only the depth.
+
+    object_ids [T, H, W] gets 1 + the number of the moving object at a pixel's centre, and is left alone if `moving` is None.
+    """
     height, width = depth.shape[1], depth.shape[2]
     bounds, nearest = np.empty((boxes.shape[0], 4), np.int64), np.empty(boxes.shape[0])
     in_row, in_pixel = np.empty(boxes.shape[0], np.int64), np.empty(boxes.shape[0], np.int64)
@@ -351,6 +496,9 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
         pose, lens = poses[frame], intrinsics[frame]
         ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
         _screen_bounds(boxes, pose, lens, height, width, bounds, nearest)
+        if moving is not None:
+            object_bounds = np.empty((moving[3].shape[1], 4), np.int64)
+            _object_bounds(moving[3][frame], pose, lens, height, width, object_bounds)
         pixel_angle = 1.2 / (max(antialias, 1) * math.sqrt(lens[0] * width * lens[1] * height))
         for row in range(height):
             row_count = 0
@@ -377,11 +525,16 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
                     dy = _safe(pose[1, 0] * x + pose[1, 1] * y + pose[1, 2])
                     dz = _safe(pose[2, 0] * x + pose[2, 1] * y + pose[2, 2])
                     best, hit, axis = _nearest_hit(shell, boxes, in_pixel, count, nearest, ox, oy, oz, dx, dy, dz)
+                    if moving is not None:
+                        best, hit, axis = _nearest_part(moving, frame, object_bounds, row, column, boxes.shape[0],
+                                                        ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
                     if sample < 0:
                         depth[frame, row, column] = best
+                        if moving is not None and hit >= boxes.shape[0]:
+                            object_ids[frame, row, column] = _object_of(moving[2], hit - boxes.shape[0]) + 1
                         continue
                     colour = _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
-                                    sample, pixel_angle, ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
+                                    moving, frame, sample, pixel_angle, ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
                     red, green, blue = red + colour[0], green + colour[1], blue + colour[2]
                 if samples > 0:
                     rgb[frame, row, column, 0] = int(255.0 * red / samples + 0.5)
