@@ -16,6 +16,7 @@ from .room_furniture import BoxList
 from .room_scene import RoomScene
 from .room_textures import texture_bank
 
+SPACING = 0.18  # metres, at most, between the points of an outline
 Motion = Callable[[np.ndarray], np.ndarray]  # times [T] in seconds -> object_to_world [T, 4, 4]
 
 
@@ -42,19 +43,37 @@ class MovingObject:
     fixed: list[dict] = field(default_factory=list)
 
     def outline(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points [P, 3] in the object's frame, and the radius [P] around each, that together cover the object."""
-        points, radii = zip(*(_part_outline(part) for part in self.parts), strict=True)
-        return np.concatenate(points), np.concatenate(radii)
+        """Points [P, 3] in the object's frame, and the radius [P] around each: spheres inside it, close to one another."""
+        return _joined([_outline(part.to_object, np.array(part.half), part.is_ball) for part in self.parts])
+
+    def fixed_outline(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same of what stands still and casts shadows, in the room."""
+        solid = [box for box in self.fixed if box.get("is_solid", True)]
+        return _joined([_outline(_box_pose(box), np.array(box["half_size"]), False) for box in solid])
 
 
-def _part_outline(part: MovingPart) -> tuple[np.ndarray, np.ndarray]:
-    half = np.array(part.half)
-    if part.is_ball:
-        return part.to_object[None, :3, 3], half[:1]
+def _joined(outlines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    points, radii = [np.zeros((0, 3))], [np.zeros(0)]
+    for more_points, more_radii in outlines:
+        points.append(more_points)
+        radii.append(more_radii)
+    return np.concatenate(points), np.concatenate(radii)
+
+
+def _box_pose(box: dict) -> np.ndarray:
+    cosine, sine = np.cos(box["yaw"]), np.sin(box["yaw"])
+    x, y, z = box["centre"]
+    return np.array([[cosine, 0, -sine, x], [0, 1, 0, y], [sine, 0, cosine, z], [0, 0, 0, 1]])
+
+
+def _outline(pose: np.ndarray, half: np.ndarray, is_ball: bool) -> tuple[np.ndarray, np.ndarray]:
+    if is_ball:
+        return pose[None, :3, 3], half[:1]
     radius = max(float(half.min()), 0.02)
-    axes = [np.linspace(-reach, reach, 2 + int(2 * reach / 0.12)) if reach > 0.03 else np.zeros(1) for reach in half]
+    reaches = np.maximum(half - radius, 0.0)
+    axes = [np.linspace(-reach, reach, 2 + int(2 * reach / SPACING)) if reach > 0 else np.zeros(1) for reach in reaches]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    return grid @ part.to_object[:3, :3].T + part.to_object[:3, 3], np.full(len(grid), radius)
+    return grid @ pose[:3, :3].T + pose[:3, 3], np.full(len(grid), radius)
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,14 @@ def as_arrays(objects: Sequence[MovingObject], times: np.ndarray) -> MovingObjec
         part_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         part_shapes=np.array([[float(part.is_ball), *part.half] for part in parts]),
         part_materials=np.array(materials),
+    )
+
+
+def no_objects(num_frames: int) -> MovingObjects:
+    """The arrays of a room at rest."""
+    nothing = np.zeros((0, 4, 4))
+    return MovingObjects(
+        (), np.zeros((num_frames, 0, 4, 4)), nothing, np.zeros(1, np.int64), np.zeros((0, 4)), np.zeros((0, 8))
     )
 
 
