@@ -63,7 +63,7 @@ def _backward(depth, object_ids, to_first, intrinsics, flow, visibility, in_fron
 
 
 @_jit
-def _forward(depth, object_ids, to_next, intrinsics, flow, visibility):
+def _forward(depth, object_ids, to_next, intrinsics, flow, visibility, in_front):
     frames, height, width = depth.shape
     for t in range(frames - 1):
         for j in range(height):
@@ -72,6 +72,7 @@ def _forward(depth, object_ids, to_next, intrinsics, flow, visibility):
                 u, v, z = _reproject(x, y, depth[t, j, i], intrinsics[t], to_next[t, thing], intrinsics[t + 1])
                 flow[t, j, i, 0], flow[t, j, i, 1] = (u - x) * width, (v - y) * height
                 if z > NEAR:
+                    in_front[t, j, i] = 1
                     visibility[t, j, i] = _is_seen(depth[t + 1], object_ids[t + 1], thing, u, v, z)
 
 
@@ -122,11 +123,13 @@ def _backward_flow(depth, poses, lenses, ids, moved) -> tuple[np.ndarray, np.nda
     return flow, visibility, in_front
 
 
-def _forward_flow(depth, poses, lenses, ids, moved) -> tuple[np.ndarray, np.ndarray]:
-    flow = np.empty((len(depth) - 1, *depth.shape[1:], 2), np.float32)
-    visibility = np.zeros(flow.shape[:3], np.uint8)
-    _forward(depth, ids, _transforms(poses[:-1], poses[1:], moved[:-1], moved[1:]), lenses, flow, visibility)
-    return flow, visibility
+def _forward_flow(depth, poses, lenses, ids, moved) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = (len(depth) - 1, *depth.shape[1:])
+    flow = np.empty((*shape, 2), np.float32)
+    visibility, in_front = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    to_next = _transforms(poses[:-1], poses[1:], moved[:-1], moved[1:])
+    _forward(depth, ids, to_next, lenses, flow, visibility, in_front)
+    return flow, visibility, in_front
 
 
 def backward_flow(depth, camera_to_world, intrinsics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
