@@ -14,7 +14,9 @@ import numpy as np
 
 LIMIT = 1.5  # backward flow is clipped to [-LIMIT, LIMIT]
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 0.06, 0.04  # of the depth comparison; the second in metres
-OBJECT_TOLERANCE = 0.02  # of z + 1 metre, on moving objects: they may turn a point to the back, which is not far from the front
+OBJECT_TOLERANCE = (
+    0.02  # of z + 1 metre, on moving objects: they may turn a point to the back, which is not far from the front
+)
 NEAR = 0.02  # metres; nearer points count as behind the camera
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
 

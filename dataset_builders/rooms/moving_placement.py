@@ -7,12 +7,15 @@ has the camera path of the clip without. All randomness comes from the generator
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..clip_checks import MIN_NEAR_DEPTH
 from ..clip_length import FPS, NUM_FRAMES
+from .moving_contacts import are_free, keep_apart
 from .moving_makers import MAKERS, Wish
-from .moving_objects import MovingObject, as_arrays, with_fixed_boxes
+from .moving_objects import MovingObject, MovingObjects, as_arrays, with_fixed_boxes
 from .room_furniture import BoxList
 from .room_paths import CLEARANCE, PlacedPath
 from .room_renderer import render, render_moving
@@ -90,43 +93,44 @@ def _standing(thing: MovingObject) -> Outline:
 
 
 def _touches_nothing(scene: RoomScene, path: PlacedPath, thing: MovingObject, placed: list[MovingObject]) -> bool:
-    moving, standing = _swept(thing), _standing(thing)
-    camera = path.camera_to_world[:, None, :3, 3]
-    if _gap((moving[0][::2], moving[1]), (camera, np.zeros(1))) < CAMERA_DISTANCE:
-        return False
+    (moving, radii), (standing, standing_radii) = _swept(thing), _standing(thing)
+    camera = np.repeat(path.camera_to_world[:, None, :3, 3], 2, axis=0)[
+        :-1
+    ]  # at the times between it stays for a while
     lamps = np.broadcast_to(scene.lights, (len(SWEEP_TIMES), *scene.lights.shape))
-    if _gap(moving, (lamps, np.zeros(len(scene.lights)))) < LAMP_DISTANCE:
+    if not keep_apart(moving, radii, camera, np.zeros(1), CAMERA_DISTANCE):
         return False
-    if len(standing[1]) and _gap((standing[0][::2], standing[1]), (camera, np.zeros(1))) < CLEARANCE:
+    if not keep_apart(standing, standing_radii, camera, np.zeros(1), CLEARANCE):
         return False
-    for other in map(_swept, placed):
-        if _gap(moving, other) < OBJECT_DISTANCE or _gap(standing, other) < OBJECT_DISTANCE:
+    if not keep_apart(moving, radii, lamps, np.zeros(len(scene.lights)), LAMP_DISTANCE):
+        return False
+    for other, other_radii in map(_swept, placed):
+        if not keep_apart(moving, radii, other, other_radii, OBJECT_DISTANCE):
             return False
-    return _is_free(scene, moving) and _is_free(scene, (standing[0][:1], standing[1]))
-
-
-def _gap(first: Outline, second: Outline) -> float:
-    """The smallest distance between two outlines at the same time; infinite if one is empty."""
-    if not len(first[1]) or not len(second[1]):
-        return np.inf
-    between = np.linalg.norm(first[0][:, :, None] - second[0][:, None], axis=-1)
-    return float((between - first[1][:, None] - second[1]).min())
-
-
-def _is_free(scene: RoomScene, outline: Outline) -> bool:
-    points, radii = outline
-    return all(
-        scene.clearance_is_free(points[:, radii == radius].reshape(-1, 3), radius - TOUCH).all()
-        for radius in np.unique(radii)
-    )
+        if not keep_apart(standing, standing_radii, other, other_radii, OBJECT_DISTANCE):
+            return False
+    return are_free(scene, standing[:1], standing_radii - TOUCH) and are_free(scene, moving, radii - TOUCH)
 
 
 def _are_seen(scene: RoomScene, path: PlacedPath, objects: list[MovingObject]) -> bool:
-    """Whether each object is seen as it should be, and the objects together do not come too near."""
-    _, depth, object_ids = render_moving(with_fixed_boxes(scene, objects), as_arrays(objects, FRAME_TIMES),
-                                         path.camera_to_world, path.intrinsics, PROBE_SIZE, antialias=0, threads=1)  # fmt: skip
-    shares = np.stack([(object_ids == number).mean((1, 2)) for number in range(1, len(objects) + 1)])
-    enough = shares >= MIN_SHARE
-    if shares.max() > MAX_SHARE or not enough[:, 0].all() or enough.sum(1).min() < MIN_FRAMES:
+    """Whether each object is seen as it should be, and the objects together do not come too near; frame 0 is judged first."""
+    scene, moving = with_fixed_boxes(scene, objects), as_arrays(objects, FRAME_TIMES)
+    first = replace(moving, object_to_world=moving.object_to_world[:1])
+    seen = _shares(scene, first, path.camera_to_world[:1], path.intrinsics[:1])[0]
+    if seen.min() < MIN_SHARE or seen.max() > MAX_SHARE:
+        return False
+    shares, depth = _shares(scene, moving, path.camera_to_world, path.intrinsics)
+    if shares.max() > MAX_SHARE or (shares >= MIN_SHARE).sum(1).min() < MIN_FRAMES:
         return False
     return np.quantile(depth, 0.05, axis=(1, 2)).min() >= MIN_NEAR_DEPTH * np.median(depth[0])
+
+
+def _shares(
+    scene: RoomScene, objects: MovingObjects, camera_to_world: np.ndarray, intrinsics: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The share [K, T] of each frame that each object covers, and the small depth maps [T, H, W]."""
+    _, depth, object_ids = render_moving(
+        scene, objects, camera_to_world, intrinsics, PROBE_SIZE, antialias=0, threads=1
+    )
+    numbers = range(1, len(objects.kinds) + 1)
+    return np.stack([(object_ids == number).mean((1, 2)) for number in numbers]), depth
