@@ -68,7 +68,7 @@ def _box(wish: Wish, centre: tuple[float, float, float], half: tuple[float, floa
 def rolling_ball(wish: Wish) -> MovingObject:
     """Rolls over the floor and is above the wished point about halfway."""
     rng = wish.rng
-    radius, heading = rng.uniform(0.09, 0.24), rng.uniform(-math.pi, math.pi)
+    radius, heading = rng.uniform(0.11, 0.26), rng.uniform(-math.pi, math.pi)
     speed = rng.uniform(0.3, 1.2)
     slowing, before = rng.choice([0.0, rng.uniform(0.0, 0.3)]) * speed, rng.uniform(0.1, 0.8) * speed
     start = np.array([wish.point[0] - before * math.sin(heading), -radius, wish.point[2] - before * math.cos(heading)])
@@ -79,21 +79,21 @@ def rolling_ball(wish: Wish) -> MovingObject:
 def bouncing_ball(wish: Wish) -> MovingObject:
     """Bounces above the wished point's place on the floor, and drifts."""
     rng = wish.rng
-    radius, heading, speed = rng.uniform(0.08, 0.18), rng.uniform(-math.pi, math.pi), rng.uniform(0.0, 0.5)
+    radius, heading, speed = rng.uniform(0.1, 0.22), rng.uniform(-math.pi, math.pi), rng.uniform(0.0, 0.5)
     start = np.array([wish.point[0] - speed * math.sin(heading), -radius, wish.point[2] - speed * math.cos(heading)])
     turn, spinning = Rotation.random(random_state=rng).as_matrix(), rng.normal(0, 1.0, 3)
-    motion = bounce(start, heading, speed, rng.uniform(0.15, 0.7), rng.random(), spinning, turn)
+    motion = bounce(start, heading, speed, rng.uniform(0.1, 0.4), rng.random(), spinning, turn)
     return MovingObject("bouncing_ball", [_ball(wish, radius)], motion)
 
 
 def swinging_ball(wish: Wish) -> MovingObject | None:
     """Hangs from the ceiling on a cord and swings through the wished point; None where that is too near the ceiling."""
     rng = wish.rng
-    radius, ceiling = rng.uniform(0.09, 0.2), wish.scene.shell[2]
+    radius, ceiling = rng.uniform(0.11, 0.22), wish.scene.shell[2]
     length = min(wish.point[1], -0.35) - ceiling
     if length < 0.45:
         return None
-    amplitude = math.radians(rng.uniform(12.0, 32.0))
+    amplitude = math.radians(rng.uniform(10.0, 28.0))
     cord = _box(wish, (0.0, (length - radius) / 2, 0.0), (0.008, (length - radius) / 2, 0.008),
                 wish.target.texture("plain"), np.full(3, 0.5))  # fmt: skip
     motion = swing(np.array([wish.point[0], ceiling, wish.point[2]]), length, rng.uniform(-math.pi, math.pi), amplitude,
