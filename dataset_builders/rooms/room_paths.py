@@ -17,7 +17,7 @@ import numpy as np
 from ..clip_checks import keeps_the_first_view
 from ..clip_length import NUM_FRAMES
 from .room_renderer import render
-from .room_scenes import RoomScene
+from .room_scene import RoomScene
 
 CLEARANCE = 0.2  # metres between the camera and any solid
 MIN_FIRST_DEPTH, MIN_LATER_DEPTH = 0.7, 0.35  # metres, of the median z

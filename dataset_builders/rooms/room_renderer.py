@@ -1,404 +1,29 @@
-"""Renders rooms by ray casting in numba: colour with lights and soft shadows, and exact z-depth.
+"""Renders rooms by ray casting: colour with lights and soft shadows, and exact z-depth.
 
-What always holds: a ray has z = 1 in camera axes, so the distance parameter of a hit *is* its z-depth; depth belongs to
-the ray through the pixel's centre, colour is the mean of `antialias` squared sub-rays. Two culling steps keep it fast
-and are conservative, so they never change a result: boxes are bounded on the screen once a frame, and around each light
-a cube of cells lists the boxes that can cast a shadow in each direction. Kernels run serially without the GIL; `render`
-spreads frames over threads. Shading is our choice: textures times (ambient with contact darkening + point lights).
-The kernels stay in one file because numba's cache does not notice changes in functions of other files.
+What always holds: depth belongs to the ray through the pixel's centre, colour is the mean of `antialias` squared sub-rays.
+The work is done by `room_kernels`; `render` spreads frames over threads. Shading is our choice: textures times (ambient
+with contact darkening + point lights).
 """
 
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 
-from .room_scenes import RoomScene
-from .room_textures import MIP_LEVELS, MIP_OFFSETS, TEXTURE_SIZE, packed_texels
-
-NEAR = 1e-3
-GRID = 8  # cells along one side of a face of a light's cube
-DIRECTIONS = 6 * GRID * GRID
-_OFFSETS = np.array(MIP_OFFSETS)
-_EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)])
-_jit = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+from .moving_objects import MovingObjects
+from .room_kernels import DIRECTIONS, light_cells, render_frames
+from .room_scene import RoomScene
+from .room_textures import packed_texels
 
 
-@_jit
-def _corner(boxes, box, number):
-    """Corner 0..7 of a box in room coordinates."""
-    x = boxes[box, 3] if number & 1 else -boxes[box, 3]
-    y = boxes[box, 4] if number & 2 else -boxes[box, 4]
-    z = boxes[box, 5] if number & 4 else -boxes[box, 5]
-    cosine, sine = boxes[box, 6], boxes[box, 7]
-    return boxes[box, 0] + cosine * x - sine * z, boxes[box, 1] + y, boxes[box, 2] + sine * x + cosine * z
-
-
-@_jit
-def _projected_bounds(corners):
-    """Bounds (x0, x1, y0, y1) of x/w, y/w and the smallest w of a box with corners [8, 3] = (x, y, w), cut at w = NEAR.
-
-    A box wholly behind the plane gets x0 > x1.
-    """
-    x0, x1, y0, y1, nearest = math.inf, -math.inf, math.inf, -math.inf, math.inf
-    for number in range(8):
-        w = corners[number, 2]
-        nearest = min(nearest, w)
-        if w >= NEAR:
-            x, y = corners[number, 0] / w, corners[number, 1] / w
-            x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
-    if nearest < NEAR:
-        for edge in range(12):
-            a, b = _EDGES[edge, 0], _EDGES[edge, 1]
-            if (corners[a, 2] < NEAR) != (corners[b, 2] < NEAR):
-                share = (NEAR - corners[a, 2]) / (corners[b, 2] - corners[a, 2])
-                x = (corners[a, 0] + share * (corners[b, 0] - corners[a, 0])) / NEAR
-                y = (corners[a, 1] + share * (corners[b, 1] - corners[a, 1])) / NEAR
-                x0, x1, y0, y1 = min(x0, x), max(x1, x), min(y0, y), max(y1, y)
-    return x0, x1, y0, y1, nearest
-
-
-@_jit
-def _screen_bounds(boxes, pose, intrinsics, height, width, bounds, nearest):
-    """Fills bounds [N, 4] with inclusive pixel ranges (column 0, 1, row 0, 1) and nearest [N] with the smallest z."""
-    corners = np.empty((8, 3))
-    for box in range(boxes.shape[0]):
-        for number in range(8):
-            x, y, z = _corner(boxes, box, number)
-            x, y, z = x - pose[0, 3], y - pose[1, 3], z - pose[2, 3]
-            for axis in range(3):
-                corners[number, axis] = pose[0, axis] * x + pose[1, axis] * y + pose[2, axis] * z
-        x0, x1, y0, y1, nearest[box] = _projected_bounds(corners)
-        if x0 > x1:
-            bounds[box, 0], bounds[box, 1], bounds[box, 2], bounds[box, 3] = 1, 0, 1, 0
-            continue
-        for axis, low, high, size in ((0, x0, x1, width), (1, y0, y1, height)):
-            focal, centre = intrinsics[axis], intrinsics[2 + axis]
-            bounds[box, 2 * axis] = int(min(max(math.floor((low * focal + centre) * size - 1e-6), -1.0), size))
-            bounds[box, 2 * axis + 1] = int(min(max(math.floor((high * focal + centre) * size + 1e-6), -1.0), size))
-
-
-@_jit
-def _light_cells(boxes, is_solid, lights, cells, counts):
-    """Lists for each light, and each of the DIRECTIONS cells around it, the solid boxes that may lie there."""
-    corners = np.empty((8, 3))
-    counts[:] = 0
-    for light in range(lights.shape[0]):
-        for box in range(boxes.shape[0]):
-            for face in range(6):
-                if not is_solid[box]:
-                    continue
-                axis, sign = face // 2, 1.0 - 2.0 * (face % 2)
-                first, second = (axis + 1) % 3, (axis + 2) % 3
-                for number in range(8):
-                    point = _corner(boxes, box, number)
-                    corners[number, 0] = point[first] - lights[light, first]
-                    corners[number, 1] = point[second] - lights[light, second]
-                    corners[number, 2] = sign * (point[axis] - lights[light, axis])
-                u0, u1, v0, v1, _ = _projected_bounds(corners)
-                if u0 > u1 or u0 > 1.001 or u1 < -1.001 or v0 > 1.001 or v1 < -1.001:
-                    continue
-                for row in range(_cell_of(v0 - 1e-4), _cell_of(v1 + 1e-4) + 1):
-                    for column in range(_cell_of(u0 - 1e-4), _cell_of(u1 + 1e-4) + 1):
-                        cell = light * DIRECTIONS + (face * GRID + row) * GRID + column
-                        cells[cell, counts[cell]] = box
-                        counts[cell] += 1
-
-
-@_jit
-def _cell_of(position):
-    """Cell number along one side for a coordinate in -1..1 (clamped)."""
-    return int(min(max((position + 1.0) * (0.5 * GRID), 0.0), GRID - 1.0))
-
-
-@_jit
-def _direction_cell(x, y, z):
-    """The cell of the cube around a light that holds a direction; the same layout as in `_light_cells`."""
-    ax, ay, az = abs(x), abs(y), abs(z)
-    if ax >= ay and ax >= az:
-        face, u, v, major = (0 if x > 0 else 1), y, z, ax
-    elif ay >= az:
-        face, u, v, major = (2 if y > 0 else 3), z, x, ay
-    else:
-        face, u, v, major = (4 if z > 0 else 5), x, y, az
-    return (face * GRID + _cell_of(v / major)) * GRID + _cell_of(u / major)
-
-
-@_jit
-def _safe(component):
-    """Keeps a component of a direction away from zero, so that it can be divided by."""
-    if abs(component) < 1e-9:
-        return 1e-9
-    return component
-
-
-@_jit
-def _slabs(boxes, box, ox, oy, oz, dx, dy, dz):
-    """Entry and exit parameters of a ray and the local axis of the face it enters; entry > exit means a miss."""
-    cosine, sine = boxes[box, 6], boxes[box, 7]
-    ex, ey, ez = ox - boxes[box, 0], oy - boxes[box, 1], oz - boxes[box, 2]
-    inverse_x = 1.0 / _safe(cosine * dx + sine * dz)
-    inverse_y = 1.0 / dy
-    inverse_z = 1.0 / _safe(cosine * dz - sine * dx)
-    middle_x, reach_x = -(cosine * ex + sine * ez) * inverse_x, boxes[box, 3] * abs(inverse_x)
-    middle_y, reach_y = -ey * inverse_y, boxes[box, 4] * abs(inverse_y)
-    middle_z, reach_z = -(cosine * ez - sine * ex) * inverse_z, boxes[box, 5] * abs(inverse_z)
-    entry, axis = middle_x - reach_x, 0
-    if middle_y - reach_y > entry:
-        entry, axis = middle_y - reach_y, 1
-    if middle_z - reach_z > entry:
-        entry, axis = middle_z - reach_z, 2
-    return entry, min(middle_x + reach_x, middle_y + reach_y, middle_z + reach_z), axis
-
-
-@_jit
-def _shell_hit(shell, ox, oy, oz, dx, dy, dz):
-    """Distance to the shell from inside, and the axis of the face hit."""
-    best, axis = ((shell[1] if dx > 0 else shell[0]) - ox) / dx, 0
-    along_y = ((shell[3] if dy > 0 else shell[2]) - oy) / dy
-    along_z = ((shell[5] if dz > 0 else shell[4]) - oz) / dz
-    if along_y < best:
-        best, axis = along_y, 1
-    if along_z < best:
-        best, axis = along_z, 2
-    return best, axis
-
-
-@_jit
-def _nearest_hit(shell, boxes, candidates, count, nearest, ox, oy, oz, dx, dy, dz):
-    """Nearest surface on a ray: (z-depth, box or -1 for the shell, axis of the face)."""
-    best, axis = _shell_hit(shell, ox, oy, oz, dx, dy, dz)
-    hit = -1
-    for number in range(count):
-        box = candidates[number]
-        if nearest[box] >= best:
-            continue
-        entry, leave, face = _slabs(boxes, box, ox, oy, oz, dx, dy, dz)
-        if entry < leave and entry > 1e-4 and entry < best:
-            best, hit, axis = entry, box, face
-    return best, hit, axis
-
-
-@_jit
-def _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx, dy, dz):
-    """Whether a solid box stands between a light at (lx, ly, lz) and a point (dx, dy, dz) away; stops at the first."""
-    dx, dy, dz = _safe(dx), _safe(dy), _safe(dz)
-    cell = light * DIRECTIONS + _direction_cell(dx, dy, dz)
-    for number in range(counts[cell]):
-        entry, leave, _ = _slabs(boxes, cells[cell, number], lx, ly, lz, dx, dy, dz)
-        if entry < leave and entry < 1.0 and leave > 0.0:
-            return True
-    return False
-
-
-@_jit
-def _bilinear(packed, texture, level, u, v, total):
-    """Bilinear lookup of a mip level at (u, v), in repeats: `total` (at most 4096) times the packed colour."""
-    size = TEXTURE_SIZE >> level
-    x, y = (u - math.floor(u)) * size - 0.5, (v - math.floor(v)) * size - 0.5
-    column, row = math.floor(x), math.floor(y)
-    x0, y0 = int(column) & (size - 1), int(row) & (size - 1)
-    x1, y1 = (x0 + 1) & (size - 1), (y0 + 1) & (size - 1)
-    below = int((y - row) * total + 0.5)
-    right_above, right_below = int((x - column) * (total - below) + 0.5), int((x - column) * below + 0.5)
-    start = _OFFSETS[level]
-    return (
-        packed[texture, start + y0 * size + x0] * np.uint64(total - below - right_above)
-        + packed[texture, start + y0 * size + x1] * np.uint64(right_above)
-        + packed[texture, start + y1 * size + x0] * np.uint64(below - right_below)
-        + packed[texture, start + y1 * size + x1] * np.uint64(right_below)
-    )
-
-
-@_jit
-def _lookup(packed, texture, u, v, footprint):
-    """Texture colour (0..1) at (u, v); footprint is the width of a sample in texels and chooses the mip level.
-
-    Between levels it blends over the middle half of the way only, which saves half of the second lookups. Colours are
-    three lanes of 21 bits in one integer (`packed_texels`), so one multiplication weighs all three.
-    """
-    level = min(max(math.log2(footprint + 1e-6), 0.0), MIP_LEVELS - 1.001)
-    lower = int(level)
-    coarse = int(4096.0 * min(max(2.0 * (level - lower) - 0.5, 0.0), 1.0))
-    lanes = np.uint64(0)
-    if coarse < 4096:
-        lanes += _bilinear(packed, texture, lower, u, v, 4096 - coarse)
-    if coarse > 0:
-        lanes += _bilinear(packed, texture, lower + 1, u, v, coarse)
-    mask, unit = np.uint64(0x1FFFFF), 1.0 / (255.0 * 4096.0)
-    red, green = lanes & mask, (lanes >> np.uint64(21)) & mask
-    return red * unit, green * unit, (lanes >> np.uint64(42)) * unit
-
-
-@_jit
-def _soft_clip(value):
-    """Keeps 0..0.85 as it is and lets brighter values approach 1."""
-    if value <= 0.85:
-        return value
-    return 1.0 - 0.15 * math.exp((0.85 - value) / 0.15)
-
-
-@_jit
-def _contact(distance, reach, depth):
-    """Darkening of ambient light near another surface: 1 - depth at distance 0, 1 from `reach` on."""
-    share = 1.0 - min(max(distance / reach, 0.0), 1.0)
-    return 1.0 - depth * share * share
-
-
-@_jit
-def _shell_surface(shell, materials, axis, px, py, pz, dx, dy, dz):
-    """Surface of a shell face: material, texture, (u, v) in repeats, repeats a metre, normal, cosine, contact shade."""
-    gap_x, gap_y, gap_z = min(px - shell[0], shell[1] - px), py - shell[2], min(pz - shell[4], shell[5] - pz)
-    gap_y = min(gap_y, shell[3] - py)
-    nx, ny, nz = 0.0, 0.0, 0.0
-    along, u, v, gap = dx, pz, py, min(gap_y, gap_z)
-    if axis == 0:
-        nx = -1.0 if dx > 0 else 1.0
-    elif axis == 1:
-        along, u, v, gap, ny = dy, px, pz, min(gap_x, gap_z), (-1.0 if dy > 0 else 1.0)
-    else:
-        along, u, v, gap, nz = dz, px, py, min(gap_x, gap_y), (-1.0 if dz > 0 else 1.0)
-    material = len(materials) - 6 + 2 * axis + (1 if along > 0 else 0)
-    scale, contact = materials[material, 2], _contact(gap, 0.6, 0.4)
-    return material, int(materials[material, 0]), u * scale, v * scale, scale, nx, ny, nz, abs(along), contact
-
-
-@_jit
-def _box_surface(shell, boxes, materials, box, axis, px, py, pz, dx, dy, dz):
-    """Surface of a box face, as `_shell_surface`; on a picture the texture spans the face."""
-    cosine, sine = boxes[box, 6], boxes[box, 7]
-    ex, ey, ez = px - boxes[box, 0], py - boxes[box, 1], pz - boxes[box, 2]
-    local_x, local_z = cosine * ex + sine * ez, cosine * ez - sine * ex
-    nx, ny, nz = 0.0, 0.0, 0.0
-    texture = materials[box, 0]
-    contact = _contact(min(shell[3] - py, py - shell[2]), 0.4, 0.35)
-    if axis == 0:
-        along = cosine * dx + sine * dz
-        sign = -1.0 if along > 0 else 1.0
-        nx, nz = cosine * sign, sine * sign
-        u, v, half_u, half_v = local_z, ey, boxes[box, 5], boxes[box, 4]
-    elif axis == 1:
-        along, ny, texture, contact = dy, (-1.0 if dy > 0 else 1.0), materials[box, 1], 1.0
-        u, v, half_u, half_v = local_x, local_z, boxes[box, 3], boxes[box, 5]
-    else:
-        along = cosine * dz - sine * dx
-        sign = -1.0 if along > 0 else 1.0
-        nx, nz = -sine * sign, cosine * sign
-        u, v, half_u, half_v = local_x, ey, boxes[box, 3], boxes[box, 4]
-    scale = materials[box, 2]
-    if materials[box, 7] > 0.0:
-        scale = 0.5 / min(half_u, half_v)
-        u, v = 0.5 + 0.496 * u / half_u, 0.5 + 0.496 * v / half_v
-    else:
-        u, v = u * scale, v * scale
-    return box, int(texture), u, v, scale, nx, ny, nz, abs(along), contact
-
-
-@_jit
-def _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, ny, nz):
-    """Light of all lamps (red, green, blue) on a surface point: Lambert, falling off with distance, with shadows."""
-    red, green, blue = 0.0, 0.0, 0.0
-    for number in range(light_colour.shape[0]):
-        light = sample * light_colour.shape[0] + number
-        lx, ly, lz = lights[light, 0], lights[light, 1], lights[light, 2]
-        dx, dy, dz = px - lx, py - ly, pz - lz
-        facing = -(nx * dx + ny * dy + nz * dz)
-        if facing <= 0.0:
-            continue
-        square = dx * dx + dy * dy + dz * dz + 1e-9
-        strength = 0.8 * facing / (math.sqrt(square) * (0.75 + 0.11 * square))
-        if strength < 0.01:
-            continue
-        lift = 2e-3  # metres off the surface, so that a box does not shadow itself
-        if not _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx + lift * nx, dy + lift * ny, dz + lift * nz):
-            red += strength * light_colour[number, 0]
-            green += strength * light_colour[number, 1]
-            blue += strength * light_colour[number, 2]
-    return red, green, blue
-
-
-@_jit
-def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed, sample, pixel_angle,
-           ox, oy, oz, dx, dy, dz, depth, hit, axis):  # fmt: skip
-    """The colour (0..1) that a hit shows."""
-    px, py, pz = ox + depth * dx, oy + depth * dy, oz + depth * dz
-    if hit < 0:
-        surface = _shell_surface(shell, materials, axis, px, py, pz, dx, dy, dz)
-    else:
-        surface = _box_surface(shell, boxes, materials, hit, axis, px, py, pz, dx, dy, dz)
-    material, texture, u, v, scale, nx, ny, nz, along, contact = surface
-    length = math.sqrt(dx * dx + dy * dy + dz * dz)
-    footprint = depth * length * pixel_angle * TEXTURE_SIZE * scale / math.sqrt(max(along / length, 0.06))
-    texel_red, texel_green, texel_blue = _lookup(packed, texture, u, v, footprint)
-    red = green = blue = materials[material, 6]
-    if red == 0.0:
-        ambient = (0.47 + 0.13 * max(ny, 0.0) + 0.035 * nx + 0.02 * nz) * contact
-        red, green, blue = _light(boxes, lights, light_colour, cells, counts, sample, px, py, pz, nx, ny, nz)
-        red, green, blue = red + ambient, green + ambient, blue + ambient
-    return (
-        _soft_clip(texel_red * materials[material, 3] * red),
-        _soft_clip(texel_green * materials[material, 4] * green),
-        _soft_clip(texel_blue * materials[material, 5] * blue),
-    )
-
-
-@_jit
-def _render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, light_colour, cells, counts, packed,
-                   antialias, rgb, depth):  # fmt: skip
-    """Renders the listed frames into rgb [T, H, W, 3] and depth [T, H, W]; with antialias 0 only the depth."""
-    height, width = depth.shape[1], depth.shape[2]
-    bounds, nearest = np.empty((boxes.shape[0], 4), np.int64), np.empty(boxes.shape[0])
-    in_row, in_pixel = np.empty(boxes.shape[0], np.int64), np.empty(boxes.shape[0], np.int64)
-    samples = antialias * antialias
-    for frame in frames:
-        pose, lens = poses[frame], intrinsics[frame]
-        ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
-        _screen_bounds(boxes, pose, lens, height, width, bounds, nearest)
-        pixel_angle = 1.2 / (max(antialias, 1) * math.sqrt(lens[0] * width * lens[1] * height))
-        for row in range(height):
-            row_count = 0
-            for box in range(boxes.shape[0]):
-                if bounds[box, 2] <= row <= bounds[box, 3]:
-                    in_row[row_count] = box
-                    row_count += 1
-            for column in range(width):
-                count = 0
-                for number in range(row_count):
-                    box = in_row[number]
-                    if bounds[box, 0] <= column <= bounds[box, 1]:
-                        in_pixel[count] = box
-                        count += 1
-                red, green, blue = 0.0, 0.0, 0.0
-                for sample in range(-1, samples):
-                    shift_x, shift_y = 0.5, 0.5
-                    if sample >= 0:
-                        shift_x = (sample % antialias + 0.5) / antialias
-                        shift_y = (sample // antialias + 0.5) / antialias
-                    x = ((column + shift_x) / width - lens[2]) / lens[0]
-                    y = ((row + shift_y) / height - lens[3]) / lens[1]
-                    dx = _safe(pose[0, 0] * x + pose[0, 1] * y + pose[0, 2])
-                    dy = _safe(pose[1, 0] * x + pose[1, 1] * y + pose[1, 2])
-                    dz = _safe(pose[2, 0] * x + pose[2, 1] * y + pose[2, 2])
-                    best, hit, axis = _nearest_hit(shell, boxes, in_pixel, count, nearest, ox, oy, oz, dx, dy, dz)
-                    if sample < 0:
-                        depth[frame, row, column] = best
-                        continue
-                    colour = _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
-                                    sample, pixel_angle, ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
-                    red, green, blue = red + colour[0], green + colour[1], blue + colour[2]
-                if samples > 0:
-                    rgb[frame, row, column, 0] = int(255.0 * red / samples + 0.5)
-                    rgb[frame, row, column, 1] = int(255.0 * green / samples + 0.5)
-                    rgb[frame, row, column, 2] = int(255.0 * blue / samples + 0.5)
-
-
-def _materials(scene: RoomScene) -> np.ndarray:
-    """One row a box and then one a shell face: textures of sides and top, scale, tint, emission, is it a picture."""
+def _materials(scene: RoomScene, objects: MovingObjects | None) -> np.ndarray:
+    """A row a box, a moving part and a shell face, in this order: textures of sides and top, scale, tint, emission, is it a
+    picture."""
     boxes = [scene.box_textures, scene.box_scale, scene.box_tint, scene.box_emission, scene.box_is_picture]
     faces = [np.repeat(scene.shell_textures[:, None], 2, axis=1), scene.shell_scale, scene.shell_tint, np.zeros((6, 2))]
-    return np.concatenate([np.column_stack(boxes), np.column_stack(faces)]).astype(np.float64)
+    parts = [] if objects is None else [objects.part_materials]
+    return np.concatenate([np.column_stack(boxes), *parts, np.column_stack(faces)]).astype(np.float64)
 
 
 def _light_samples(scene: RoomScene, samples: int) -> np.ndarray:
@@ -413,12 +38,32 @@ def _light_samples(scene: RoomScene, samples: int) -> np.ndarray:
 
 def render(scene: RoomScene, camera_to_world: np.ndarray, intrinsics: np.ndarray, size: int = 64, antialias: int = 2,
            threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Renders T frames of `size` x `size` pixels.
+    """Renders T frames of `size` x `size` pixels of a room at rest.
 
     camera_to_world [T, 4, 4] in metres, OpenCV axes; intrinsics [T, 4] normalised (fx, fy, cx, cy). Returns rgb
     [T, H, W, 3] uint8 and depth [T, H, W] float32, the z-depth in metres along the ray through each pixel's centre.
     antialias 0 leaves the colours out (rgb is black). `threads` defaults to the cores this process may use.
     """
+    rgb, depth, _ = _render(scene, None, camera_to_world, intrinsics, size, antialias, threads)
+    return rgb, depth
+
+
+def render_moving(scene: RoomScene, objects: MovingObjects, camera_to_world: np.ndarray, intrinsics: np.ndarray,
+                  size: int = 64, antialias: int = 2, threads: int | None = None
+                  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """As `render`, with moving objects, which have a pose for each of the T frames.
+
+    Also returns object_ids [T, H, W] uint8: which object the ray through a pixel's centre meets, from 1; 0 is the room.
+    """
+    if len(objects.object_to_world) != len(camera_to_world):
+        raise ValueError(
+            f"expected a pose of each object for {len(camera_to_world)} frames, got {len(objects.object_to_world)}"
+        )
+    return _render(scene, objects, camera_to_world, intrinsics, size, antialias, threads)
+
+
+def _render(scene: RoomScene, objects: MovingObjects | None, camera_to_world: np.ndarray, intrinsics: np.ndarray,
+            size: int, antialias: int, threads: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     poses = np.ascontiguousarray(camera_to_world, np.float64)
     lenses = np.ascontiguousarray(intrinsics, np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or lenses.shape != (len(poses), 4):
@@ -429,18 +74,19 @@ def render(scene: RoomScene, camera_to_world: np.ndarray, intrinsics: np.ndarray
     cells = np.empty((len(lights) * DIRECTIONS, len(scene.boxes)), np.uint8)
     counts = np.empty(len(cells), np.int32)
     if antialias > 0:
-        _light_cells(scene.boxes, scene.box_is_solid, lights, cells, counts)
+        light_cells(scene.boxes, scene.box_is_solid, lights, cells, counts)
     rgb = np.zeros((len(poses), size, size, 3), np.uint8)
     depth = np.empty((len(poses), size, size), np.float32)
+    object_ids = np.zeros((len(poses), size, size), np.uint8)
     arguments = (
-        poses, lenses, scene.shell, scene.boxes, _materials(scene), lights, scene.light_colour, cells, counts,
-        packed_texels(scene.split), antialias, rgb, depth,
+        poses, lenses, scene.shell, scene.boxes, _materials(scene, objects), lights, scene.light_colour, cells, counts,
+        packed_texels(scene.split), None if objects is None else objects.for_kernels(), antialias, rgb, depth, object_ids,
     )  # fmt: skip
     workers = min(threads or len(os.sched_getaffinity(0)), len(poses))
     if workers == 1:
-        _render_frames(np.arange(len(poses)), *arguments)
+        render_frames(np.arange(len(poses)), *arguments)
     else:
         with ThreadPoolExecutor(workers) as pool:
             shares = [np.arange(start, len(poses), 2 * workers) for start in range(min(2 * workers, len(poses)))]
-            list(pool.map(lambda frames: _render_frames(frames, *arguments), shares))
-    return rgb, depth
+            list(pool.map(lambda frames: render_frames(frames, *arguments), shares))
+    return rgb, depth, object_ids

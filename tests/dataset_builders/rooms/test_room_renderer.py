@@ -64,7 +64,7 @@ def test_cells_around_the_lights_do_not_change_shadows(monkeypatch):
         scene, poses, lenses = placed(seed)
         fast, _ = render(scene, poses, lenses, size=32)
         with monkeypatch.context() as patch:
-            patch.setattr(room_renderer, "_light_cells", list_everything)
+            patch.setattr(room_renderer, "light_cells", list_everything)
             slow, _ = render(scene, poses, lenses, size=32)
         assert np.array_equal(fast, slow)
 
