@@ -24,6 +24,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from .best_of import check_best_of, keep_best, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit
@@ -74,6 +75,8 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
         output_size: int | None = None,
         return_dict: bool = True,
         callback: Callable[[int, int], None] | None = None,
+        return_score: bool = False,
+        best_of: int = 1,
     ) -> CamViGPipelineOutput:
         """Make videos.
 
@@ -91,6 +94,10 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
                 a plain tokenizer writes frames of its own size.
             return_dict: False gives a tuple of the frames alone.
             callback: called with (ids written, ids in all) after each id of a video.
+            return_score: also say how well each video follows its path (`clip_score`); needs camvig to be installed.
+            best_of: sample each video so many times and keep the one with the best score; all scores are in the output. The
+                first of them is the video that the same generators give without `best_of`, the seeds of the others are
+                drawn from the generators too.
 
         Returns:
             `CamViGPipelineOutput`; `frames[0]` is the first video.
@@ -111,6 +118,7 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
             output_type,
             output_size,
         )
+        check_best_of(best_of, temperature, paths)
 
         # 2. Pictures and paths as the model takes them
         pictures = [self.prepare_picture(picture, output_size) for picture in images]
@@ -126,18 +134,33 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
         camera_ids = [None if path is None else self.encode_path(path) for path in prepared]
         warn_misheard(prepared, camera_ids, self.camera_tokenizer)
 
-        # 4. Write the video's ids
+        # 4. Write the ids of all candidates
         started = time.perf_counter()
         settings = {"guidance_scale": guidance_scale, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-        video_ids = self.generate_ids(image_ids, camera_ids, generator, settings, callback)
+
+        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
+            return self.generate_ids(image_ids[numbers], [camera_ids[n] for n in numbers], generators, settings, on_id)
+
+        candidates = write_candidates(write, len(paths), best_of, generator, callback)  # [N, B, t, h, w]
         seconds = time.perf_counter() - started
 
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
-        videos = [self.decode_video(ids, picture) for ids, picture in zip(video_ids, pictures, strict=True)]
-        frames = postprocess_videos(videos, output_type)
+        videos, best_ids, all_scores, chosen = [], [], [], []
+        for number, (picture, path) in enumerate(zip(pictures, prepared, strict=True)):
+            decoded = (self.decode_video(ids, picture) for ids in candidates[:, number])
+            scored = return_score or best_of > 1
+            video, scores, best = keep_best(decoded, path) if scored else (next(decoded), [], 0)
+            videos.append(video)
+            best_ids.append(candidates[best, number])
+            all_scores.append(scores)
+            chosen.append(best)
+        frames, video_ids = postprocess_videos(videos, output_type), torch.stack(best_ids)
         if not return_dict:
             return (frames,)  # type: ignore[return-value]
-        return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)
+        if not (return_score or best_of > 1):
+            return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)
+        scores = [each[best] if each else None for each, best in zip(all_scores, chosen, strict=True)]
+        return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds, scores, all_scores, chosen)
 
     def prepare_picture(self, picture: PictureLike, output_size: int | None = None) -> Tensor:
         """A picture -> the reference that the video moves, `[1, 3, H, W]` in [-1, 1], H and W even; see `to_reference`."""
