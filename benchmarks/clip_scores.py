@@ -1,6 +1,6 @@
 """Which score tells best how well a clip follows its path, and what is best-of-N worth by it? One JSON line.
 
-    python benchmarks/clip_scores.py --checkpoint checkpoints/camvig-tiny [--clips 32] [--candidates 8] [--poses 0]
+    python benchmarks/clip_scores.py --checkpoint checkpoints/camvig-tiny [--clips 32] [--candidates 8] [--parts auc chosen]
 
 Validation rooms; the test split is never used. For each score:
 - `auc`: on the true clips, how often a clip with its own path scores above one with another (that of another room's clip, its
@@ -10,7 +10,7 @@ Validation rooms; the test split is never used. For each score:
 
 The scores: `reference`, `depth`, `implied` are those of `clip_score`; `implied_free` has no prior for the depth, `planar` has one
 depth for all; `epipolar_line` and `epipolar_half` are the distance of the flow from the path's epipolar line, and from the half of
-it that depths above 0 lie on. `poses`: minus the rotation error of recovered poses, on the first clips only.
+it that depths above 0 lie on. `poses`: minus the rotation error of recovered poses, a part of its own because it takes long.
 """
 
 import argparse
@@ -138,42 +138,46 @@ def load_candidates(options: argparse.Namespace, rooms: list[RoomClip]) -> np.nd
     return candidates
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", default="camvig-tiny")
-    parser.add_argument("--clips", type=int, default=32)
-    parser.add_argument("--candidates", type=int, default=8)
-    parser.add_argument("--poses", type=int, default=0, help="recover the poses of the candidates of so many clips")
-    parser.add_argument("--videos", type=Path, help="an .npz that keeps the candidates between runs")
-    options = parser.parse_args()
-    rooms = list(room_clips("validation", options.clips, size=64))
-    candidates = load_candidates(options, rooms)
-    facts = [{"flow": clip_flow(room.frames), "depth": room.depth[0] / room.median_depth} for room in rooms]
-    errors = flow_errors_of(candidates, [room.frames for room in rooms])
-    counts = [count for count in COUNTS if count <= options.candidates]
-    result = {"benchmark": "clip_scores", "clips": options.clips, "candidates": options.candidates}
-    result["auc"], result["rank"], result["chosen"] = separation(rooms, facts), {}, {}
-    started = time.process_time()
-    flows = [[clip_flow(video) for video in videos] for videos in candidates]
-    result["cpu_seconds_of_flow"] = (time.process_time() - started) / errors.size
-    result["cpu_seconds"] = {}
+def chosen(flows: list[list[np.ndarray]], errors: np.ndarray, rooms: list[RoomClip], facts: list[dict]) -> dict:
+    """What each score chooses among the candidates, and the CPU seconds of one score, its flow apart."""
+    counts = [count for count in COUNTS if count <= errors.shape[1]]
+    result = {"rank": {}, "chosen": {}, "cpu_seconds": {}}
     for name, score in SCORES.items():
         started = time.process_time()
-        scores = np.array(
-            [
-                [score(flow, room.path, fact) for flow in row]
-                for row, room, fact in zip(flows, rooms, facts, strict=True)
-            ]
-        )
+        pairs = zip(flows, rooms, facts, strict=True)
+        scores = np.array([[score(flow, room.path, fact) for flow in row] for row, room, fact in pairs])
         result["cpu_seconds"][name] = (time.process_time() - started) / scores.size
         result["rank"][name] = rank(scores, errors)
         table = gain_table(scores, errors, counts)
         result["chosen"] |= {name: table["score"], "oracle": table["oracle"], "random": table["random"]}
-    if options.poses:
-        part = slice(options.poses)
-        scores, result["poses"] = pose_scores(candidates[part], rooms[part])
-        result["poses"] |= {"clips": options.poses, "rank": rank(scores, errors[part])}
-        result["poses"] |= gain_table(scores, errors[part], counts)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", default="camvig-tiny")
+    parser.add_argument("--parts", nargs="+", choices=["auc", "chosen", "poses"], default=["auc", "chosen"])
+    parser.add_argument("--clips", type=int, default=32)
+    parser.add_argument("--candidates", type=int, default=8)
+    parser.add_argument("--videos", type=Path, help="an .npz that keeps the candidates between runs")
+    options = parser.parse_args()
+    rooms = list(room_clips("validation", options.clips, size=64))
+    facts = [{"flow": clip_flow(room.frames), "depth": room.depth[0] / room.median_depth} for room in rooms]
+    result = {"benchmark": "clip_scores", "clips": options.clips, "candidates": options.candidates}
+    if "auc" in options.parts:
+        result["auc"] = separation(rooms, facts)
+    if {"chosen", "poses"} & set(options.parts):
+        candidates = load_candidates(options, rooms)
+        errors = flow_errors_of(candidates, [room.frames for room in rooms])
+    if "chosen" in options.parts:
+        started = time.process_time()
+        flows = [[clip_flow(video) for video in videos] for videos in candidates]
+        result["cpu_seconds_of_flow"] = (time.process_time() - started) / errors.size
+        result |= chosen(flows, errors, rooms, facts)
+    if "poses" in options.parts:
+        scores, result["poses"] = pose_scores(candidates, rooms)
+        counts = [count for count in COUNTS if count <= errors.shape[1]]
+        result["poses"] |= {"rank": rank(scores, errors), **gain_table(scores, errors, counts)}
     print(json.dumps(result, default=float))
 
 

@@ -21,6 +21,7 @@ LARGEST_BATCH = 8
 """Candidates are written so many at a time, or as many as the videos that were asked for, if these are more."""
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
+Score = Callable[..., "ClipScore"]
 IdsCallback = Callable[[int, int], None] | None
 
 
@@ -88,19 +89,24 @@ def _copy(generator: torch.Generator) -> torch.Generator:
     return copy
 
 
-def keep_best(videos: Iterable[Tensor], path: CameraPath | None) -> tuple[Tensor, list[ClipScore], int]:
+def load_score() -> Score:
+    """`clip_score.score_clip`; ImportError where there is only the model, without camvig."""
+    from .clip_score import score_clip
+
+    return score_clip
+
+
+def keep_best(videos: Iterable[Tensor], path: CameraPath | None, score: Score) -> tuple[Tensor, list[ClipScore], int]:
     """Candidates `[T, 3, H, W]` in [0, 1], one in memory at a time -> the best, all scores, the number of the best.
 
     Of equals the first. Without a path, there are no scores and the first is taken.
     """
-    from .clip_score import rank_of, score_clip
-
     best, best_number, scores = None, 0, []
     for number, video in enumerate(videos):
         if path is not None:
             frames = (video * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-            scores.append(score_clip(frames, path))
-            if best is not None and rank_of(scores[number]) > rank_of(scores[best_number]):
+            scores.append(score(frames, path))
+            if best is not None and scores[number].rank > scores[best_number].rank:
                 best, best_number = video, number
         best = video if best is None else best
     if best is None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..camera_paths.camera_path import CameraPath
 from ..metrics.flow_mse import dis_flow, flow_mse_between
-from .clip_score import rank_of, score_clip
+from .clip_score import score_clip
 from .evaluate_pipeline import generate
 from .pipeline_camvig import CamViGPipeline
 from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
@@ -71,7 +71,7 @@ def best_of_gain(
     Candidates [C, M, T, S, S, 3] and the true clips [T, S, S, 3], all uint8.
     """
     scores = np.array(
-        [[rank_of(score_clip(video, path)) for video in videos] for videos, path in zip(candidates, paths, strict=True)]
+        [[score_clip(video, path).rank for video in videos] for videos, path in zip(candidates, paths, strict=True)]
     )
     return gain_table(scores, flow_errors_of(candidates, truths), counts)
 

@@ -44,6 +44,10 @@ class PoseScore:
     problem: str | None  # why there is no success
     seconds: float
 
+    def fields(self) -> dict[str, Any]:
+        """For JSON: rounded, None for what is not a number."""
+        return _for_json(asdict(self))
+
 
 @dataclass(frozen=True)
 class ClipScore:
@@ -55,6 +59,11 @@ class ClipScore:
     motion_ratio: float  # how much of the wanted motion is there, 1 is right; NaN for a path without motion
     seconds: float  # that scoring took, poses apart
     poses: PoseScore | None = None  # where asked for
+
+    @property
+    def rank(self) -> float:
+        """By which the best of several clips is chosen: the score, -inf where there is none."""
+        return -math.inf if math.isnan(self.score) else self.score
 
     def fields(self) -> dict[str, Any]:
         """For JSON: rounded, None for what is not a number, and without what was not asked for."""
@@ -108,11 +117,6 @@ def score_poses(frames: np.ndarray, path: CameraPath, seed: int = 0) -> PoseScor
         errors = (float(turns.mean()), float(turns[-1]), direction)
     seconds = time.perf_counter() - started
     return PoseScore(found.success, found.num_registered, *errors, found.problem, seconds)
-
-
-def rank_of(score: ClipScore) -> float:
-    """The number by which the best of several clips is chosen: the score, -inf where there is none."""
-    return -math.inf if math.isnan(score.score) else score.score
 
 
 def _motion(

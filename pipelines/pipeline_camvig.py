@@ -24,7 +24,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
-from .best_of import check_best_of, keep_best, write_candidates
+from .best_of import check_best_of, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit
@@ -119,6 +119,7 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
             output_size,
         )
         check_best_of(best_of, temperature, paths)
+        score = load_score() if return_score or best_of > 1 else None
 
         # 2. Pictures and paths as the model takes them
         pictures = [self.prepare_picture(picture, output_size) for picture in images]
@@ -148,8 +149,7 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
         videos, best_ids, all_scores, chosen = [], [], [], []
         for number, (picture, path) in enumerate(zip(pictures, prepared, strict=True)):
             decoded = (self.decode_video(ids, picture) for ids in candidates[:, number])
-            scored = return_score or best_of > 1
-            video, scores, best = keep_best(decoded, path) if scored else (next(decoded), [], 0)
+            video, scores, best = keep_best(decoded, path, score) if score else (next(decoded), [], 0)
             videos.append(video)
             best_ids.append(candidates[best, number])
             all_scores.append(scores)
@@ -157,7 +157,7 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
         frames, video_ids = postprocess_videos(videos, output_type), torch.stack(best_ids)
         if not return_dict:
             return (frames,)  # type: ignore[return-value]
-        if not (return_score or best_of > 1):
+        if score is None:
             return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)
         scores = [each[best] if each else None for each, best in zip(all_scores, chosen, strict=True)]
         return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds, scores, all_scores, chosen)
