@@ -45,6 +45,7 @@ TopP = Annotated[
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
 ]
+BestOf = Annotated[int, typer.Option(help="Sample so many videos and keep the one that follows the path best.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -75,14 +76,29 @@ def generate(
     top_k: TopK = None,
     top_p: TopP = None,
     output_size: OutputSize = None,
+    best_of: BestOf = 1,
+    recover_poses: Annotated[
+        bool,
+        typer.Option(
+            "--recover-poses", help="Also recover the camera from the frames (takes a while; needs camvig[formats])."
+        ),
+    ] = False,
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
-    """Make one video, with a .json that says how."""
+    """Make one video, with a .json that says how, and how well it follows the path."""
     job = module("pipelines.video_job")
     settings = job.VideoSettings.with_defaults(
-        guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
+        guidance_scale=guidance_scale,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        output_size=output_size,
+        best_of=best_of,
     )
-    for file in job.generate_to_files(image, camera_path, output, seed, checkpoint, settings, resample_by):
+    files = job.generate_to_files(
+        image, camera_path, output, seed, checkpoint, settings, resample_by, recover_poses=recover_poses
+    )
+    for file in files:
         typer.echo(file)
 
 

@@ -45,3 +45,35 @@ def without_lora(transformer: Any) -> PreTrainedModel:
         if isinstance(module, ModulesToSaveWrapper):  # peft's unload() alone would leave what was trained in full
             original.set_submodule(name, module.original_module)
     return transformer.unload()
+
+
+class LoraAdapters:
+    """LoRA of a pipeline's transformer."""
+
+    transformer: Any
+
+    def load_lora_weights(
+        self, pretrained_model_name_or_path: str | os.PathLike, adapter_name: str = "default"
+    ) -> None:
+        """Put a LoRA adapter on the transformer, from a folder (or Hub repository) that `finetune.py --lora` or peft wrote.
+
+        Raises ValueError where there is none, or it does not fit the transformer.
+        """
+        self.transformer = load_lora(self.transformer, pretrained_model_name_or_path, adapter_name)
+
+    def fuse_lora(self) -> None:
+        """Add the adapter to the transformer's weights: the same videos, without the time that adapters take."""
+        self._with_lora().merge_adapter()
+
+    def unfuse_lora(self) -> None:
+        """Take it out again, to within rounding."""
+        self._with_lora().unmerge_adapter()
+
+    def unload_lora_weights(self) -> None:
+        """The transformer without adapters: as it was, or, after `fuse_lora`, with them in its weights for good."""
+        self.transformer = without_lora(self._with_lora())  # type: ignore[assignment]
+
+    def _with_lora(self) -> Any:
+        if isinstance(self.transformer, PreTrainedModel):
+            raise ValueError("expected a transformer with a LoRA adapter, got none: call load_lora_weights first")
+        return self.transformer

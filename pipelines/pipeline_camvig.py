@@ -11,19 +11,12 @@ for its ids, so the lens that the path carries has the picture's own aspect; the
 Annotations are not postponed here: diffusers reads the components' types from `__init__`.
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from huggingface_hub import CommitInfo, snapshot_download
-from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -31,41 +24,19 @@ from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from .best_of import check_best_of, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
-from .checkpoint_folder import (
-    check_components_fit,
-    find_checkpoint_folder,
-    load_component,
-    one_line,
-    read_model_index,
-    without_code,
-)
-from .lora_weights import load_lora, without_lora
-from .picture_files import PictureLike, load_picture
+from .checkpoint_folder import check_components_fit
+from .lora_weights import LoraAdapters
+from .picture_files import PictureLike
+from .pipeline_files import PipelineFiles
+from .pipeline_inputs import check_settings, pair_inputs, to_reference
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
 from .sampling_settings import DEFAULT_SAMPLING
 
-LARGEST_SHORTER_SIDE = 512
-"""Pictures are scaled down to this shorter side, pixels, unless `output_size` says otherwise."""
 
-COMPONENTS = {
-    "visual_tokenizer": CamViGVisualTokenizer,
-    "camera_tokenizer": CamViGCameraTokenizer,
-    "transformer": CamViGForConditionalGeneration,
-}
-HUB_FILES = [
-    "model_index.json",
-    "*/config.json",
-    "*/generation_config.json",
-    "*/*.safetensors",
-    "*/*.index.json",
-    "*.md",
-]
-LOADED_BY_DIFFUSERS = ("device_map", "quantization_config", "variant", "trust_remote_code")
-
-
-class CamViGPipeline(DiffusionPipeline):
+class CamViGPipeline(LoraAdapters, PipelineFiles):
     """Image + camera path -> video. `CamViGPipeline.from_pretrained(folder)(image, "dolly in 30%").frames[0]`."""
 
     visual_tokenizer: CamViGVisualTokenizer
@@ -83,142 +54,6 @@ class CamViGPipeline(DiffusionPipeline):
         self.register_modules(
             visual_tokenizer=visual_tokenizer, camera_tokenizer=camera_tokenizer, transformer=transformer
         )
-
-    # Loading
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike, **kwargs) -> "CamViGPipeline":
-        """Load a checkpoint folder, a Hub repository ("user/name") or the embedded checkpoint ("camvig-tiny").
-
-        Weights are read strictly (`checkpoint_folder`) and computed with in float32, whatever they are stored in,
-        unless `dtype=` says otherwise. With `device_map`, `quantization_config`, `variant` or `trust_remote_code`,
-        diffusers itself loads the components, by its own rules. Code that a checkpoint carries for those who have not
-        installed camvig is not fetched and never run, unless `trust_remote_code=True` asks for it.
-
-        Args:
-            pretrained_model_name_or_path: see above.
-            kwargs: those of `DiffusionPipeline.from_pretrained`.
-
-        Raises:
-            ValueError: one line, for a missing folder or file, a damaged file, weights that do not fit their
-                configuration, or components that do not fit each other.
-        """
-        hub_arguments = ("cache_dir", "force_download", "local_files_only", "token", "revision", "trust_remote_code")
-        folder = find_checkpoint_folder(pretrained_model_name_or_path)
-        if folder is None:
-            wanted = {name: kwargs[name] for name in hub_arguments if name in kwargs}
-            folder = Path(cls.download(str(pretrained_model_name_or_path), **wanted))
-        given = {name: kwargs.pop(name) for name in COMPONENTS if name in kwargs}
-        dtype = kwargs.pop("dtype", None) or kwargs.pop("torch_dtype", None) or torch.float32
-        if not any(kwargs.get(argument) for argument in LOADED_BY_DIFFUSERS):
-            read_model_index(folder, COMPONENTS)
-            for name, component_class in COMPONENTS.items():
-                if name not in given:
-                    given[name] = load_component(component_class, folder / name, _component_dtype(dtype, name))
-        if kwargs.get("trust_remote_code"):
-            return super().from_pretrained(folder, dtype=dtype, **given, **kwargs)
-        with without_code(folder, cls, COMPONENTS) as bare_folder:
-            pipeline = super().from_pretrained(bare_folder, dtype=dtype, **given, **kwargs)
-        pipeline.register_to_config(_name_or_path=str(folder))
-        return pipeline
-
-    @classmethod
-    def download(cls, pretrained_model_name: str, **kwargs) -> str:
-        """Fetch a Hub repository's checkpoint into the cache: configurations and safetensors, never pickles.
-
-        Code in the repository is fetched only with `trust_remote_code=True`.
-        """
-        trust_remote_code = kwargs.pop("trust_remote_code", False)
-        known = ("cache_dir", "force_download", "local_files_only", "token", "revision")
-        arguments = {name: kwargs[name] for name in known if kwargs.get(name) is not None}
-        patterns = HUB_FILES + (["*.py"] if trust_remote_code else [])
-        try:
-            return snapshot_download(pretrained_model_name, allow_patterns=patterns, **arguments)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                f"expected a checkpoint folder or a Hub repository, got {pretrained_model_name}: no such folder, "
-                f"and from the Hub: {one_line(error)}"
-            ) from error
-
-    # LoRA
-
-    def load_lora_weights(
-        self, pretrained_model_name_or_path: str | os.PathLike, adapter_name: str = "default"
-    ) -> None:
-        """Put a LoRA adapter on the transformer, from a folder (or Hub repository) that `finetune.py --lora` or peft wrote.
-
-        Raises ValueError where there is none, or it does not fit the transformer.
-        """
-        self.transformer = load_lora(self.transformer, pretrained_model_name_or_path, adapter_name)
-
-    def fuse_lora(self) -> None:
-        """Add the adapter to the transformer's weights: the same videos, without the time that adapters take."""
-        self._with_lora().merge_adapter()
-
-    def unfuse_lora(self) -> None:
-        """Take it out again, to within rounding."""
-        self._with_lora().unmerge_adapter()
-
-    def unload_lora_weights(self) -> None:
-        """The transformer without adapters: as it was, or, after `fuse_lora`, with them in its weights for good."""
-        self.transformer = without_lora(self._with_lora())  # type: ignore[assignment]
-
-    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:  # type: ignore[override]
-        """See `DiffusionPipeline`. With an adapter that is not yet a part of the weights: ValueError."""
-        if not isinstance(self.transformer, PreTrainedModel):
-            raise ValueError(
-                "expected a transformer without LoRA adapter, got one with: call unload_lora_weights() first, "
-                "after fuse_lora() if the adapter is to be saved as a part of the weights"
-            )
-        super().save_pretrained(save_directory, **kwargs)
-
-    def _with_lora(self) -> Any:
-        if isinstance(self.transformer, PreTrainedModel):
-            raise ValueError("expected a transformer with a LoRA adapter, got none: call load_lora_weights first")
-        return self.transformer
-
-    def push_to_hub(  # type: ignore[override]
-        self,
-        repo_id: str,
-        commit_message: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        create_pr: bool = False,
-        revision: str | None = None,
-        licence: str | None = None,
-    ) -> CommitInfo:
-        """Save the pipeline and send it to the Hub as `camvig push` does: with a card, an example, and code for others.
-
-        Nothing is known of what was measured and how it was trained; push a folder (`push_checkpoint`) to say it.
-
-        Args:
-            repo_id: "user/name", or "name" for one's own; a missing repository is made.
-            commit_message: of the one commit.
-            private: for a new repository; None is the Hub's default.
-            token: None is the one of `hf auth login` or HF_TOKEN.
-            create_pr: as a pull request instead.
-            revision: a branch, made where it is missing; None is the main one.
-            licence: in the Hub's words, such as "apache-2.0".
-
-        Raises:
-            ValueError: one line; nothing is pushed then.
-        """
-        from .push_checkpoint import push_checkpoint
-
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder)
-            return push_checkpoint(
-                Path(folder),
-                repo_id,
-                commit_message=commit_message,
-                private=private,
-                token=token,
-                create_pr=create_pr,
-                revision=revision,
-                licence=licence,
-            )
-
-    # Generating
 
     @property
     def num_frames(self) -> int:
@@ -240,6 +75,8 @@ class CamViGPipeline(DiffusionPipeline):
         output_size: int | None = None,
         return_dict: bool = True,
         callback: Callable[[int, int], None] | None = None,
+        return_score: bool = False,
+        best_of: int = 1,
     ) -> CamViGPipelineOutput:
         """Make videos.
 
@@ -257,6 +94,10 @@ class CamViGPipeline(DiffusionPipeline):
                 a plain tokenizer writes frames of its own size.
             return_dict: False gives a tuple of the frames alone.
             callback: called with (ids written, ids in all) after each id of a video.
+            return_score: also say how well each video follows its path (`clip_score`); needs camvig to be installed.
+            best_of: sample each video so many times and keep the one with the best score; all scores are in the output. The
+                first of them is the video that the same generators give without `best_of`, the seeds of the others are
+                drawn from the generators too.
 
         Returns:
             `CamViGPipelineOutput`; `frames[0]` is the first video.
@@ -265,8 +106,20 @@ class CamViGPipeline(DiffusionPipeline):
             ValueError: says what was expected and what came.
         """
         # 1. Check what can be checked before any work
-        images, paths = self.pair_inputs(image, camera_path)
-        self.check_inputs(len(paths), temperature, top_k, top_p, guidance_scale, generator, output_type, output_size)
+        images, paths = pair_inputs(image, camera_path)
+        check_settings(
+            self.visual_tokenizer.config,
+            len(paths),
+            temperature,
+            top_k,
+            top_p,
+            guidance_scale,
+            generator,
+            output_type,
+            output_size,
+        )
+        check_best_of(best_of, temperature, paths)
+        score = load_score() if return_score or best_of > 1 else None
 
         # 2. Pictures and paths as the model takes them
         pictures = [self.prepare_picture(picture, output_size) for picture in images]
@@ -282,84 +135,36 @@ class CamViGPipeline(DiffusionPipeline):
         camera_ids = [None if path is None else self.encode_path(path) for path in prepared]
         warn_misheard(prepared, camera_ids, self.camera_tokenizer)
 
-        # 4. Write the video's ids
+        # 4. Write the ids of all candidates
         started = time.perf_counter()
         settings = {"guidance_scale": guidance_scale, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-        video_ids = self.generate_ids(image_ids, camera_ids, generator, settings, callback)
+
+        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
+            return self.generate_ids(image_ids[numbers], [camera_ids[n] for n in numbers], generators, settings, on_id)
+
+        candidates = write_candidates(write, len(paths), best_of, generator, callback)  # [N, B, t, h, w]
         seconds = time.perf_counter() - started
 
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
-        videos = [self.decode_video(ids, picture) for ids, picture in zip(video_ids, pictures, strict=True)]
-        frames = postprocess_videos(videos, output_type)
+        videos, best_ids, all_scores, chosen = [], [], [], []
+        for number, (picture, path) in enumerate(zip(pictures, prepared, strict=True)):
+            decoded = (self.decode_video(ids, picture) for ids in candidates[:, number])
+            video, scores, best = keep_best(decoded, path, score) if score else (next(decoded), [], 0)
+            videos.append(video)
+            best_ids.append(candidates[best, number])
+            all_scores.append(scores)
+            chosen.append(best)
+        frames, video_ids = postprocess_videos(videos, output_type), torch.stack(best_ids)
         if not return_dict:
             return (frames,)  # type: ignore[return-value]
-        return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)
-
-    def pair_inputs(self, image: Any, camera_path: Any) -> tuple[list, list]:
-        """Inputs as lists: as many paths as videos, and as many pictures, or one for all."""
-        images = list(image) if isinstance(image, (list, tuple)) else [image]
-        paths = list(camera_path) if isinstance(camera_path, (list, tuple)) else [camera_path]
-        if not images or not paths:
-            raise ValueError(f"expected at least one picture and one path, got {len(images)} and {len(paths)}")
-        if len(paths) == 1:
-            paths = paths * len(images)
-        if len(images) not in (1, len(paths)):
-            raise ValueError(
-                f"expected as many pictures as paths, or one of either, "
-                f"got {len(images)} pictures and {len(paths)} paths"
-            )
-        return images, paths
-
-    def check_inputs(
-        self,
-        batch_size: int,
-        temperature: float,
-        top_k: int,
-        top_p: float,
-        guidance_scale: float,
-        generator: Any,
-        output_type: str,
-        output_size: int | None,
-    ) -> None:
-        """Raise `ValueError` for settings that are out of range or do not fit the batch or the tokenizer."""
-        for name, value, fits, expected in (
-            ("temperature", temperature, 0 <= temperature < float("inf"), "a finite number >= 0"),
-            ("top_k", top_k, top_k >= 0 and top_k == int(top_k), "a whole number >= 0 (0 = all)"),
-            ("top_p", top_p, 0 < top_p <= 1, "a number above 0, at most 1"),
-            ("guidance_scale", guidance_scale, 0 <= guidance_scale < float("inf"), "a finite number >= 0"),
-        ):
-            if not fits:
-                raise ValueError(f"expected {name} to be {expected}, got {value}")
-        if isinstance(generator, (list, tuple)) and len(generator) != batch_size:
-            raise ValueError(f"expected one generator, or one a video ({batch_size}), got {len(generator)}")
-        if output_type not in ("pil", "np", "pt"):
-            raise ValueError(f"expected output_type 'pil', 'np' or 'pt', got {output_type!r}")
-        if output_size is None:
-            return
-        if self.visual_tokenizer.config.kind == "plain":
-            raise ValueError(
-                f"expected no output_size with a plain visual tokenizer, whose frames are "
-                f"{self.visual_tokenizer.config.image_size} pixels, got {output_size}"
-            )
-        if not 16 <= output_size <= 4096:
-            raise ValueError(f"expected output_size from 16 to 4096 pixels, got {output_size}")
+        if score is None:
+            return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds)
+        scores = [each[best] if each else None for each, best in zip(all_scores, chosen, strict=True)]
+        return CamViGPipelineOutput(frames, video_ids, camera_ids, seconds, scores, all_scores, chosen)
 
     def prepare_picture(self, picture: PictureLike, output_size: int | None = None) -> Tensor:
-        """A picture -> the reference that the video moves, `[1, 3, H, W]` in [-1, 1], H and W even.
-
-        It is scaled only where its shorter side is over 512 pixels, or not `output_size` if that is given; otherwise an
-        odd side loses its last row or column, so that no pixel is interpolated.
-        """
-        image = load_picture(picture)
-        width, height = image.size
-        shorter = output_size or min(width, height, LARGEST_SHORTER_SIDE)
-        if shorter != min(width, height):
-            scale = shorter / min(width, height)
-            size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))
-            image = image.resize(size, Image.Resampling.LANCZOS)
-        array = np.asarray(image)[: image.height // 2 * 2, : image.width // 2 * 2]
-        pixels = torch.from_numpy(array.copy()).permute(2, 0, 1)[None]
-        return pixels.to(self._execution_device, torch.float32) / 127.5 - 1
+        """A picture -> the reference that the video moves, `[1, 3, H, W]` in [-1, 1], H and W even; see `to_reference`."""
+        return to_reference(picture, output_size).to(self._execution_device)
 
     def encode_pictures(self, pictures: list[Tensor]) -> Tensor:
         """Reference pictures `[1, 3, H, W]`, squashed to the model's square -> image ids `[B, h * w]`.
@@ -422,11 +227,6 @@ class CamViGPipeline(DiffusionPipeline):
         with autocast_to(self.visual_tokenizer):
             video: Tensor = self.visual_tokenizer.decode(ids[None], reference).video  # type: ignore[assignment]
         return ((video[0].transpose(0, 1).float() + 1) / 2).clamp(0, 1)
-
-
-def _component_dtype(dtype: torch.dtype | dict[str, torch.dtype], name: str) -> torch.dtype:
-    """One dtype for all, or diffusers' dictionary by component."""
-    return dtype.get(name, dtype.get("default", torch.float32)) if isinstance(dtype, dict) else dtype
 
 
 def autocast_to(model: PreTrainedModel) -> torch.autocast:

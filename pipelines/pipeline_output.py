@@ -1,13 +1,18 @@
 """What `CamViGPipeline` returns: videos as images, arrays or tensors, and the ids they were made of."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers.utils.outputs import BaseOutput
 from PIL import Image
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .clip_score import ClipScore
 
 
 @dataclass
@@ -19,13 +24,19 @@ class CamViGPipelineOutput(BaseOutput):
             float32 in [0, 1]. Videos of different sizes are a list of `[T, ...]` in place of one array or tensor.
         video_ids: `[B, t, h, w]` int64; the first latent frame is the picture's.
         camera_ids: `[n]` int64 a video, or None for a missing camera.
-        generation_seconds: how long the transformer wrote, all videos together.
+        generation_seconds: how long the transformer wrote, all videos and candidates together.
+        scores: how well each video follows its path, None for a missing camera; None as a whole unless scores were asked for.
+        candidate_scores: of all candidates of each video, in the order in which they were drawn; likewise.
+        chosen: the number of the candidate that each video is; likewise.
     """
 
     frames: Any = None
     video_ids: Tensor | None = None
     camera_ids: list[Tensor | None] | None = None
     generation_seconds: float | None = None
+    scores: list[ClipScore | None] | None = None
+    candidate_scores: list[list[ClipScore]] | None = None
+    chosen: list[int] | None = None
 
 
 def postprocess_videos(videos: list[Tensor], output_type: str) -> Any:

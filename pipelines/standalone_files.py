@@ -37,8 +37,8 @@ from transformers import PreTrainedModel
 }
 """In the pipeline's file a component's class is that of transformers: diffusers loads components from their own files."""
 
-LEFT_OUT = ("camera_paths.formats", "camera_paths.plots", "pipelines.push_checkpoint")
-"""What a model needs not: files of camera paths, plots, pushing. Asking for it says that camvig has to be installed."""
+LEFT_OUT = ("camera_paths.formats", "camera_paths.plots", "pipelines.push_checkpoint", "pipelines.clip_score")
+"""What a model needs not: files of camera paths, plots, pushing, scores. Asking for it says that camvig has to be installed."""
 
 
 def write_standalone_files(folder: Path, version: str) -> list[str]:

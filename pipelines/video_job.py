@@ -1,7 +1,8 @@
 """One video from files to files: what `camvig generate` and `camvig demo` do.
 
 What always holds: names are checked before any work, and each file appears whole or not at all. The JSON beside a video
-says how it was made: checkpoint, picture, path, seed, settings, seconds, tokens a second.
+says how it was made: checkpoint, picture, path, seed, settings, seconds, tokens a second; and how well it follows the path
+(`clip_score`), with all candidates where the best of several was kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -21,6 +23,8 @@ from ..camera_paths.atomic_file import write_then_rename
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.formats import read_path_file
 from ..camera_paths.path_argument import names_a_file
+from .camera_path_input import prepare_camera_path
+from .clip_score import score_poses
 from .contact_sheet import contact_sheet
 from .picture_files import load_picture
 from .pipeline_camvig import CamViGPipeline
@@ -32,9 +36,10 @@ SUFFIXES = (".mp4", ".gif", ".png")
 
 @dataclass(frozen=True)
 class VideoSettings(SamplingSettings):
-    """How a video is made: how ids are drawn, and the shorter side of the frames (None: the picture's, at most 512)."""
+    """How a video is made: how ids are drawn, the shorter side (None: the picture's, at most 512), the best of how many."""
 
     output_size: int | None = None
+    best_of: int = 1
 
     @classmethod
     def with_defaults(cls, **given: float | int | None) -> VideoSettings:
@@ -81,6 +86,7 @@ def generate_to_files(
     checkpoint: str,
     settings: VideoSettings,
     resample_by: Literal["time", "arc-length"] | None = None,
+    recover_poses: bool = False,
 ) -> list[Path]:
     """Make a video and write it as the suffix of `output` says, with its JSON beside it; returns both names.
 
@@ -92,6 +98,7 @@ def generate_to_files(
         checkpoint: what `CamViGPipeline.from_pretrained` takes.
         settings: of sampling.
         resample_by: how a path of another number of frames than the model's becomes one of that many.
+        recover_poses: also recover the camera from the frames, and write how far it is from the path.
 
     Raises:
         ValueError, OSError: one line.
@@ -104,6 +111,8 @@ def generate_to_files(
         path = path.resample(pipeline.num_frames, by=resample_by)
     origin = {"checkpoint": checkpoint, "image": str(image), "camera_path": camera_path}
     video = make_video(pipeline, picture, path, seed, settings, origin)
+    if recover_poses:
+        video.record["score"]["poses"] = pose_fields(video, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_video(video, output)
     write_json(video.record, sidecar)
@@ -122,9 +131,10 @@ def make_video(
     generator = torch.Generator().manual_seed(seed)
     path = CameraPath.from_text(path, num_frames=pipeline.num_frames) if isinstance(path, str) else path
     started = time.perf_counter()
-    output = pipeline(picture, path, generator=generator, **asdict(settings))
+    output = pipeline(picture, path, generator=generator, return_score=True, **asdict(settings))
     seconds = time.perf_counter() - started
-    frames = output.frames[0]
+    frames, scores = output.frames[0], output.candidate_scores[0]
+    tokens = len(scores) * pipeline.transformer.config.num_video_tokens
     record = {
         **origin,
         "camera_path_in_words": path.describe(),
@@ -135,9 +145,22 @@ def make_video(
         "height": frames[0].height,
         "fps": path.fps,
         "seconds": round(seconds, 3),
-        "tokens_per_second": round(pipeline.transformer.config.num_video_tokens / output.generation_seconds, 1),
+        "tokens_per_second": round(tokens / output.generation_seconds, 1),
+        "score": output.scores[0].fields(),
     }
+    if len(scores) > 1:
+        record["chosen"], record["candidates"] = output.chosen[0], [score.fields() for score in scores]
     return MadeVideo(frames, path, record)
+
+
+def pose_fields(video: MadeVideo, seed: int) -> dict:
+    """The camera recovered from a video's frames against its path, for JSON; a failure is a warning as well."""
+    frames = np.stack([np.asarray(frame) for frame in video.frames])
+    height, width = frames.shape[1:3]
+    poses = score_poses(frames, prepare_camera_path(video.path, len(frames), width, height), seed)
+    if not poses.success:
+        warnings.warn(f"the camera could not be recovered from the video: {poses.problem}", stacklevel=2)
+    return poses.fields()
 
 
 def write_video(video: MadeVideo, output: Path) -> None:

@@ -68,6 +68,36 @@ def test_generate_writes_a_video_and_how_it_was_made(command, tmp_path, tiny_che
     assert (record["frames"], record["width"], record["height"], record["fps"]) == (17, 48, 32, 8)
 
 
+def test_every_video_says_how_well_it_follows_its_path(command, tmp_path):
+    assert command(output=tmp_path / "out.gif") == 0
+    record = json.loads((tmp_path / "out.json").read_text())
+    score = record["score"]
+    assert score["method"] == "implied depth" and score["score"] <= 1 and "poses" not in score
+    assert "candidates" not in record and record["settings"]["best_of"] == 1
+    assert command(output=tmp_path / "best.gif", best_of=3) == 0
+    best = json.loads((tmp_path / "best.json").read_text())
+    scores = [candidate["score"] for candidate in best["candidates"]]
+    assert len(scores) == 3 and best["score"]["score"] == max(scores) == scores[best["chosen"]]
+    assert scores[0] == score["score"]  # the video without best-of
+
+
+def test_best_of_and_what_does_not_go_with_it(fails):
+    fails("temperature above 0", best_of=2, temperature=0)
+    fails("best_of", best_of=0)
+
+
+def test_recovered_poses_are_written_or_the_reason_why_not(tiny_checkpoint, picture_file, tmp_path, capsys):
+    pytest.importorskip("pycolmap")
+    output = tmp_path / "out.gif"
+    command = ["generate", "--image", str(picture_file), "--camera-path", PATH, "--output", str(output)]
+    assert main([*command, "--checkpoint", str(tiny_checkpoint), "--recover-poses"]) == 0
+    poses = json.loads(output.with_suffix(".json").read_text())["score"]["poses"]
+    assert (
+        not poses["success"] and poses["problem"] and poses["rotation_error_degrees"] is None
+    )  # untrained: nothing to see
+    assert "the camera could not be recovered" in capsys.readouterr().err
+
+
 def test_the_suffix_says_what_is_written(command, tmp_path):
     assert command(output=tmp_path / "out.gif") == 0
     with Image.open(tmp_path / "out.gif") as gif:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from camvig import CamViGPipeline
-from camvig.pipelines import pipeline_camvig
+from camvig.pipelines import pipeline_files
 from camvig.pipelines.checkpoint_folder import find_checkpoint_folder
 
 
@@ -35,7 +35,7 @@ def expect_one_line(folder: Path | str, *parts: str):
 
 def test_a_round_trip_changes_nothing(tiny_pipeline, tiny_checkpoint, make_picture):
     loaded = CamViGPipeline.from_pretrained(tiny_checkpoint)
-    for name in pipeline_camvig.COMPONENTS:
+    for name in pipeline_files.COMPONENTS:
         assert not getattr(loaded, name).training
     outputs = [
         pipeline(make_picture(), "truck left 10%", generator=torch.Generator().manual_seed(5), output_type="pt")
@@ -52,7 +52,7 @@ def test_weights_stored_in_bf16_are_computed_with_in_float32(
     stored = load_file(tmp_path / "bf16" / "transformer" / "model.safetensors")
     assert {weight.dtype for weight in stored.values() if weight.is_floating_point()} == {torch.bfloat16}
     loaded = CamViGPipeline.from_pretrained(tmp_path / "bf16")
-    assert {getattr(loaded, name).dtype for name in pipeline_camvig.COMPONENTS} == {torch.float32}
+    assert {getattr(loaded, name).dtype for name in pipeline_files.COMPONENTS} == {torch.float32}
     as_stored = CamViGPipeline.from_pretrained(tmp_path / "bf16", dtype=torch.bfloat16)
     assert as_stored.transformer.dtype == torch.bfloat16
     for pipeline in (loaded, as_stored):
@@ -152,7 +152,7 @@ def test_a_hub_repository_is_downloaded_without_pickles_and_code(tiny_checkpoint
         return str(tiny_checkpoint)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pipeline_camvig, "snapshot_download", fake_snapshot_download)
+    monkeypatch.setattr(pipeline_files, "snapshot_download", fake_snapshot_download)
     pipeline = CamViGPipeline.from_pretrained("somebody/camvig-tiny", revision="v1")
     assert isinstance(pipeline, CamViGPipeline)
     ((repository, patterns, arguments),) = asked
@@ -165,5 +165,5 @@ def test_a_repository_that_cannot_be_reached(monkeypatch, tmp_path):
         raise huggingface_hub.errors.LocalEntryNotFoundError("offline\nand nothing cached")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pipeline_camvig, "snapshot_download", unreachable)
+    monkeypatch.setattr(pipeline_files, "snapshot_download", unreachable)
     expect_one_line("somebody/nothing", "somebody/nothing", "offline and nothing cached")

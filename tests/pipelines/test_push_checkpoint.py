@@ -85,10 +85,14 @@ pipeline.set_progress_bar_config(disable=True)
 seed = torch.Generator().manual_seed(0)
 np.save(sys.argv[2], pipeline(Image.open(sys.argv[1]), "dolly in 20%, pan right 5deg", generator=seed, output_type="np").frames[0])
 print(type(pipeline).__module__, type(pipeline.visual_tokenizer).__module__)
-try:
-    pipeline.push_to_hub("user/other")
-except ImportError as error:
-    print(error)
+for asked in (
+    lambda: pipeline.push_to_hub("user/other"),
+    lambda: pipeline(Image.open(sys.argv[1]), "dolly in 20%", return_score=True),
+):
+    try:
+        asked()
+    except ImportError as error:
+        print(error)
 """
 
 OFFLINE = """
@@ -180,10 +184,12 @@ def test_what_comes_back_makes_the_same_video(pushed, tiny_checkpoint):
 def test_without_camvig_the_code_in_the_repository_makes_the_same_video(
     pushed, tiny_checkpoint, run_on_local_hub, picture_file, tmp_path
 ):
-    modules, error = run_on_local_hub(WITHOUT_CAMVIG, picture_file, tmp_path / "standalone.npy").splitlines()[-2:]
+    said = run_on_local_hub(WITHOUT_CAMVIG, picture_file, tmp_path / "standalone.npy").splitlines()
+    modules, no_push, no_score = said[-3:]
     assert np.array_equal(np.load(tmp_path / "standalone.npy"), local_frames(tiny_checkpoint, picture_file))
     assert modules == "diffusers_modules.local.pipeline_camvig diffusers_modules.local.camvig_visual_tokenizer"
-    assert "pip install camvig" in error
+    assert "pip install camvig" in no_push
+    assert "pipelines.clip_score" in no_score and "pip install camvig" in no_score
 
 
 FAILURES = """
