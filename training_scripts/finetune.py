@@ -45,7 +45,7 @@ def main():
     if data.debug_clips:
         with main_process_first():
             make_debug_ids(data, output / "ids", tokenizers)
-    batches = open_batches(data, training, tokenizers.fingerprint)
+    batches = open_batches(data, training, tokenizers)
     validate = None
     if data.validation_clips:
         clips = held_out_clips(tokenizers, data.validation_clips, data.validation_folder)

@@ -84,12 +84,14 @@ def read_transformer(folder: Path) -> CamViGForConditionalGeneration:
     return model
 
 
-def open_batches(data: TransformerDataArguments, training: TrainingArguments, fingerprint: str) -> TokenBatches:
+def open_batches(data: TransformerDataArguments, training: TrainingArguments, tokenizers: Tokenizers) -> TokenBatches:
     """The batches of a run, from the caches that `data` names."""
     shares = _shares_of_caches(data)
-    caches = [TokenCache(folder, fingerprint) for folder in shares]
+    caches = [TokenCache(folder, tokenizers.fingerprint) for folder in shares]
     missing = 1.0 if data.stage == "pretrain" else data.missing_camera_share
-    return TokenBatches(caches, list(shares.values()), training.batch_size, missing, training.seed)
+    camera = tokenizers.camera.config
+    padding = camera.codebook_size - 1 if camera.kind == "dct" else None
+    return TokenBatches(caches, list(shares.values()), training.batch_size, missing, training.seed, padding)
 
 
 def data_record(data: TransformerDataArguments) -> list[dict]:
