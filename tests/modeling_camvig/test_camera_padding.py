@@ -1,4 +1,4 @@
-"""Padding of camera ids (kind "dct"): no token sees it, so a sample gives the same alone and in any batch; common padding is cut."""
+"""Padding of camera ids (kind "dct"): no token sees it, a sample gives the same in any batch, common padding is cut."""
 
 from __future__ import annotations
 

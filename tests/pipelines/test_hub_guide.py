@@ -32,7 +32,8 @@ for command in [command for command in commands if command not in pushes]:
     else:
         assert main(words) == 0, command
 names = {"image": Image.open("photo.jpg")}
-for code in python:
+load, by_diffusers, push = python
+for code in (load, push, by_diffusers):  # what the last one loads cannot push
     exec(code, names)
 print(len(names["video"]), json.dumps(HfApi().list_repo_files("user/name-lora")))
 """
