@@ -84,9 +84,9 @@ def test_stage_leaves_curves_and_a_model(trained, stage):
         and start["config"]["data"]
         and start["config"]["model"]
     )
-    assert recorded["data"][0]["sources"][0]["rows"] > 0 and recorded["data"][0]["sources"][0]["licences"] == [
-        "CC0-1.0"
-    ]
+    (cache,) = recorded["data"]
+    known = [] if stage == "transformer" else ["CC0-1.0"]  # a cache of rendered clips says nothing of licences
+    assert all(source["rows"] > 0 and source["licences"] == known for source in cache["sources"]) and cache["sources"]
     page = (trained / stage / "report.html").read_text()
     assert "Finished" in page and page.count("<svg") >= 2
 
