@@ -29,7 +29,8 @@ def save_trained_weights_alone(accelerator: Accelerator):
             if weights:  # none where they are sharded
                 prefix = "" if model is outer else "module."
                 state = {name.removeprefix(prefix): values for name, values in weights[number].items()}
-                weights[number] = {name: state[name] for name in state.keys() - frozen_weights(model).keys()}
+                frozen = frozen_weights(model)
+                weights[number] = {name: values for name, values in state.items() if name not in frozen}
         if weights and accelerator.is_main_process and any(map(frozen_weights, models)):
             checksums = [_checksum(frozen_weights(model)) for model in models]
             (Path(folder) / FROZEN).write_text(json.dumps(checksums), encoding="utf-8")

@@ -247,7 +247,7 @@ def test_pretraining_hears_no_path(monkeypatch, write, tmp_path):
 
 def test_activation_checkpointing_computes_twice_and_changes_no_loss(monkeypatch, write, tmp_path):
     calls = []
-    warnings.simplefilter("error", FutureWarning)
+    warnings.filterwarnings("error", ".*checkpointing_enable.* is deprecated")
     forward = Qwen3MLP.forward
     monkeypatch.setattr(Qwen3MLP, "forward", lambda module, values: calls.append(1) or forward(module, values))
     for name, value in {"kept": "false", "again": "true"}.items():

@@ -70,7 +70,14 @@ def found(
 ) -> dict:
     folder = tmp_path_factory.mktemp("push_run")
     data = {"checkpoint": str(tiny_checkpoint), "debug_clips": 3, "validation_clips": 0}
-    training = {"output_dir": "unused", "steps": 2, "batch_size": 2, "warmup_steps": 1, "mixed_precision": "no"}
+    training = {
+        "output_dir": "unused",
+        "steps": 2,
+        "batch_size": 2,
+        "log_every": 1,
+        "warmup_steps": 1,
+        "mixed_precision": "no",
+    }
     (folder / "finetune.yaml").write_text(yaml.safe_dump({"data": data, "training": training}), encoding="utf-8")
     return json.loads(run_on_local_hub(RUNS, folder / "finetune.yaml", folder).splitlines()[-1])
 
