@@ -3,11 +3,13 @@
 A row is one clip: `image_ids [h*w]`, `video_ids [(t-1)*h*w]`, `camera_ids [L*N]` (int32 lists), `camera_to_world [T*16]`
 and `intrinsics [T*4]` (float32 lists, relative path in scene depths), `has_path` (without one the columns of the path mean
 nothing, and a model gets its missing-camera token), and where it came from. Part files appear as a whole; each knows the
-fingerprint of the tokenizers that made it, and a cache of others is refused.
+licences of its clips and the fingerprint of the tokenizers that made it, and a cache of others is refused.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ SCHEMA = pa.schema(
     [(name, pa.list_(kind)) for name, kind in _LISTS.items()] + [("has_path", pa.bool_()), *_SOURCE.items()]
 )
 FINGERPRINT_KEY = b"camvig.tokenizers"
+LICENCES_KEY = b"camvig.licences"
 TRAINING_COLUMNS = ("image_ids", "video_ids", "camera_ids", "has_path")
 
 
@@ -36,9 +39,14 @@ def part_file(folder: Path, source: str, part: int) -> Path:
 
 
 def write_part(file: Path, rows: list[dict], tokenizers: str):
-    """Writes one part: rows with the columns of `SCHEMA`, and the fingerprint of the tokenizers that made them."""
+    """Writes one part: rows with the columns of `SCHEMA`, and the fingerprint of the tokenizers that made them.
+
+    A row may have a `licence`, that of its clip; the part knows all of them together.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist(rows, schema=SCHEMA).replace_schema_metadata({FINGERPRINT_KEY: tokenizers.encode()})
+    licences = sorted({row["licence"] for row in rows if row.get("licence")})
+    about = {FINGERPRINT_KEY: tokenizers.encode(), LICENCES_KEY: json.dumps(licences).encode()}
+    table = pa.Table.from_pylist(rows, schema=SCHEMA).replace_schema_metadata(about)
     with write_then_rename(file) as temporary:
         pq.write_table(table, temporary)
 
@@ -57,6 +65,18 @@ def check_tokenizers(folder: Path, tokenizers: str) -> None:
                 f"{file}: expected ids of the tokenizers {tokenizers} (a fingerprint of their weights), got ids of {found}: "
                 "tokenize the clips again, into another folder"
             )
+
+
+def sources_in(folder: Path) -> list[dict]:
+    """What a cache is made of: `{"source": name, "rows": count, "licences": [...]}`, by name; [] licences where none is known."""
+    rows, licences = Counter(), {}
+    for file in parts_in(folder):
+        sources = Counter(pq.read_table(file, columns=["source"])["source"].to_pylist())
+        rows += sources
+        stated = json.loads((pq.read_metadata(file).metadata or {}).get(LICENCES_KEY, b"[]"))
+        for source in sources:
+            licences.setdefault(source, set()).update(stated)
+    return [{"source": name, "rows": rows[name], "licences": sorted(licences[name])} for name in sorted(rows)]
 
 
 class TokenCache:

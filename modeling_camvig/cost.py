@@ -8,7 +8,8 @@ model's and not the machine's. With N tokens in a sequence of which P are the pr
     backward  = for each product, once more for each of its two factors that has a gradient
 
 `pairs` of query and key are those that are computed: all N * N for "sdpa" and "eager", whose mask only hides, and
-P * P + (N - P) * N for "camvig_matmul". Tests hold both formulas equal to torch's own count, to the last FLOP.
+P * P + (N - P) * N for "camvig_matmul". Tests hold both formulas equal to torch's own count, to the last FLOP. Camera tokens of
+kind "dct" are counted as if the longest path were in the batch: no padding is cut off.
 """
 
 from __future__ import annotations

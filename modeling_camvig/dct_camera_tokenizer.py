@@ -9,9 +9,10 @@ Each whole number is one character of the private use area, not bytes: no token 
 whitespace rule or normaliser of a text tokenizer ever sees it. Numbers beyond those of the fitted paths are clipped, and
 beyond a third of the vocabulary in either direction, so that outliers leave ids for pairs (the limit is our choice).
 
-Every path has `max_tokens` ids, the rest of them the one of padding, which a transformer learns like any other: it
-says that the path is over. A path that needs more loses its highest frequencies, one after another, until it fits: it becomes
-smoother, never an error. The vocabulary is the buffer `merges`, so that a checkpoint is safetensors alone.
+Every path has `max_tokens` ids, the rest of them the one of padding, which a transformer neither sees nor, where a whole
+batch has it, computes (`CamViGForConditionalGeneration`). A path that needs more loses its highest frequencies, one after
+another, until it fits: it becomes smoother, never an error. The vocabulary is the buffer `merges`, so that a checkpoint is
+safetensors alone.
 """
 
 from __future__ import annotations

@@ -89,16 +89,21 @@ def write_video(
     Returns:
         `[B, (t-1)*h*w]` int64.
     """
+    camera_ids, camera_lengths = model.without_common_padding(camera_ids, camera_is_missing)
     prefix, context = model.embed_prefix(image_ids, camera_ids, camera_is_missing)
     context = context.clone()
     frame_tokens, total = image_ids.shape[1], context.shape[1]
     from_previous = model.video_context.from_previous
     cache = DynamicCache(config=model.decoder.config)
     inputs = torch.cat([prefix[:, :-1], prefix[:, -1:] + context[:, :1]], dim=1)
-    mask: Tensor | None = model.prefix_lm_mask(inputs)  # the prefix alone: all see all
+    first, seen = 0, None if camera_lengths is None else model.seen_keys(prefix.shape[1] + total, camera_lengths)
+    mask: Tensor | None = model.prefix_lm_mask(inputs, prefix.shape[1], camera_lengths)  # the prefix alone: all see all
     ids = image_ids.new_empty(len(image_ids), total)
     for step in range(total):
-        output = model.decoder(inputs_embeds=inputs, attention_mask=mask, past_key_values=cache, use_cache=True)
+        positions = model.decoder_positions(camera_ids.shape[1], first, inputs)
+        output = model.decoder(
+            inputs_embeds=inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
+        )
         ids[:, step] = _next_ids(model.head, output.last_hidden_state[:, -1], sampler)
         if callback is not None:
             callback(step + 1, total)
@@ -107,7 +112,8 @@ def write_video(
         embedding = model.video_embedding(ids[:, step : step + 1])
         if from_previous is not None and step + frame_tokens < total:
             context[:, step + frame_tokens] += from_previous(embedding[:, 0])
-        inputs, mask = embedding + context[:, step + 1 : step + 2], None
+        inputs, first = embedding + context[:, step + 1 : step + 2], prefix.shape[1] + step
+        mask = None if seen is None else model.as_mask(seen[..., : first + 1], inputs)
     return ids
 
 

@@ -25,17 +25,22 @@ def matmul_attention(
     scaling: float | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
-    """query `[B, heads, N, D]`, key and value `[B, kv_heads, M, D]`, added mask `[1, 1, N, M]` -> `[B, N, heads, D]`.
+    """query `[B, heads, N, D]`, key and value `[B, kv_heads, M, D]`, added mask `[1 or B, 1, N, M]` -> `[B, N, heads, D]`.
 
-    The mask is that of a prefix language model: the first row says how long the prefix is. Without one, all see all.
+    The mask is that of a prefix language model: the last that the first row sees ends the prefix. One of each sample also hides
+    keys inside the prefix. Without a mask, all see all.
     """
     groups = query.shape[1] // key.shape[1]
     key, value = repeat_kv(key, groups), repeat_kv(value, groups)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     query, key = query.to(value.dtype) * scale, key.to(value.dtype)  # autocast leaves norms and rotations in float32
-    length = query.shape[2] if attention_mask is None else int((attention_mask[0, 0, 0] == 0).sum())
-    seen = key.shape[2] if attention_mask is None else length
-    output = _attend(query[:, :, :length], key[:, :, :seen], value[:, :, :seen], None, dropout)
+    length = seen = (
+        int((attention_mask[0, 0, 0] == 0).nonzero().max()) + 1 if attention_mask is not None else key.shape[2]
+    )
+    hidden = None
+    if attention_mask is not None and len(attention_mask) > 1:
+        hidden = attention_mask[:, :, :length, :seen].to(query.dtype)
+    output = _attend(query[:, :, :length], key[:, :, :seen], value[:, :, :seen], hidden, dropout)
     if length < query.shape[2]:
         assert attention_mask is not None
         rest = attention_mask[:, :, length:].to(query.dtype)

@@ -9,6 +9,10 @@ position of <video> predicts video token 0, the position that holds video token 
 video token is never an input. The loss is on video tokens alone. A missing camera is its own embedding at every camera
 position, so that clips with and without a path share a batch. The decoder is any of transformers' (`text_config`),
 without its vocabulary.
+
+Camera ids of kind "dct" end in padding, which no token sees: a sample gives the same whatever it is batched with, and
+columns that are padding in all samples of a batch are cut off before the decoder. What follows keeps its place (position
+ids count the cut ones), and a missing camera of this kind is one embedding, the rest padding.
 """
 
 from __future__ import annotations
@@ -45,12 +49,14 @@ class CamViGOutput(ModelOutput):
         per_token_loss: `[B, (t-1)*h*w]`, the same before averaging.
         per_factor_loss: `[B, (t-1)*h*w, F]`, before the sum over factors too, least significant first.
         logits: float32 `[B, (t-1)*h*w, factors[k]]`, one a factor, factor k given the true factors before it.
+        padding_share: scalar, share of padding among the tokens that went through the decoder; None for kinds without any.
     """
 
     loss: Tensor | None = None
     per_token_loss: Tensor | None = None
     per_factor_loss: Tensor | None = None
     logits: tuple[Tensor, ...] | None = None
+    padding_share: Tensor | None = None
 
 
 class CamViGForConditionalGeneration(PreTrainedModel):
@@ -152,6 +158,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         if len(image_ids) != len(video_ids):
             raise ValueError(f"expected as many videos as images ({len(image_ids)}), got {len(video_ids)}")
         camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
+        camera_ids, lengths = self.without_common_padding(camera_ids, camera_is_missing)
         prefix, context = self.embed_prefix(image_ids, camera_ids, camera_is_missing)
         video = self.video_embedding(video_ids)
         if self.video_context.from_previous is not None:
@@ -159,8 +166,13 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             context = context + nn.functional.pad(later, (0, 0, image_ids.shape[1], 0))
         first, rest = prefix[:, -1:] + context[:, :1], video[:, :-1] + context[:, 1:]
         inputs = torch.cat([prefix[:, :-1], first, rest], dim=1)
-        output = self.decoder(inputs_embeds=inputs, attention_mask=self.prefix_lm_mask(inputs), use_cache=False)
-        hidden = output.last_hidden_state[:, self.prefix_length - 1 :]  # [B, (t-1)*h*w, D]
+        output = self.decoder(
+            inputs_embeds=inputs,
+            attention_mask=self.prefix_lm_mask(inputs, prefix.shape[1], lengths),
+            position_ids=self.decoder_positions(camera_ids.shape[1], 0, inputs),
+            use_cache=False,
+        )
+        hidden = output.last_hidden_state[:, prefix.shape[1] - 1 :]  # [B, (t-1)*h*w, D]
         if return_logits:
             logits = self.head(hidden, video_ids)
             per_factor_loss = self.head.loss_of_logits(logits, video_ids)
@@ -168,8 +180,34 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             logits, per_factor_loss = None, self.head.loss(hidden, video_ids)
         per_token_loss = per_factor_loss.sum(-1)
         return CamViGOutput(
-            loss=per_token_loss.mean(), per_token_loss=per_token_loss, per_factor_loss=per_factor_loss, logits=logits
+            loss=per_token_loss.mean(),
+            per_token_loss=per_token_loss,
+            per_factor_loss=per_factor_loss,
+            logits=logits,
+            padding_share=None if lengths is None else (camera_ids.shape[1] - lengths).float().mean() / inputs.shape[1],
         )
+
+    def without_common_padding(self, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Kind "dct": checked ids `[B, n]` -> those up to the longest path's last, and each sample's number of them `[B]`.
+
+        Other kinds have no padding: the same ids, and None.
+        """
+        if self.config.camera_kind != "dct":
+            return camera_ids, None
+        lengths = (camera_ids != self.config.camera_codebook_size - 1).sum(1).clamp(min=1)
+        lengths = torch.where(camera_is_missing, 1, lengths)
+        return camera_ids[:, : int(lengths.max())], lengths
+
+    def decoder_positions(self, camera_tokens: int, first: int, inputs: Tensor) -> Tensor | None:
+        """Kind "dct": positions `[1, N]` of inputs `[B, N, D]` from the `first` on, counting camera tokens that were cut.
+
+        None for other kinds, whose tokens stand where they are.
+        """
+        if self.config.camera_kind != "dct":
+            return None
+        positions = torch.arange(first, first + inputs.shape[1], device=inputs.device)
+        cut = self.config.num_camera_tokens - camera_tokens
+        return torch.where(positions > camera_tokens, positions + cut, positions)[None]
 
     def embed_prefix(self, image_ids: Tensor, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor]:
         """Checked ids -> (prefix `[B, P, D]`, context `[B, (t-1)*h*w, D]`).
@@ -183,7 +221,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         prefix = torch.cat(
             [
                 special[0],
-                camera + self.positions.camera(),
+                camera + self.positions.camera()[: camera.shape[1]],
                 special[1],
                 special[2],
                 image + self.positions.image(),
@@ -195,17 +233,29 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         context = (self.positions.video() + self.video_context.static(image, camera)).expand(len(image_ids), -1, -1)
         return prefix, context
 
-    def prefix_lm_mask(self, inputs: Tensor) -> Tensor:
-        """inputs `[B, N, D]` -> `[1, 1, N, N]`, one mask for the batch.
+    def prefix_lm_mask(self, inputs: Tensor, prefix_length: int, camera_lengths: Tensor | None = None) -> Tensor:
+        """inputs `[B, N, D]` -> `[1, 1, N, N]`, one mask for the batch; with `camera_lengths` `[B, 1, N, N]`, without padding.
 
         For "sdpa" it is bool, True where a query (row) may see a key (column); elsewhere it is added to the scores.
         """
         index = torch.arange(inputs.shape[1], device=inputs.device)
-        visible = (index <= index[:, None]) | (index < self.prefix_length)
+        visible = ((index <= index[:, None]) | (index < prefix_length))[None, None]
+        if camera_lengths is not None:
+            visible = visible & self.seen_keys(len(index), camera_lengths)
+        return self.as_mask(visible, inputs)
+
+    def seen_keys(self, length: int, camera_lengths: Tensor) -> Tensor:
+        """bool `[B, 1, 1, N]`: which of the first `length` keys are no padding. The camera's follow <camera>."""
+        index = torch.arange(length, device=camera_lengths.device)
+        is_padding = (index > camera_lengths[:, None]) & (index <= camera_lengths.max())
+        return ~is_padding[:, None, None]
+
+    def as_mask(self, visible: Tensor, inputs: Tensor) -> Tensor:
+        """bool, True where a key may be seen -> what the decoder's attention takes."""
         if self.decoder.config._attn_implementation == "sdpa":
-            return visible[None, None]
+            return visible
         added = torch.zeros(visible.shape, dtype=inputs.dtype, device=inputs.device)
-        return added.masked_fill(~visible, torch.finfo(inputs.dtype).min)[None, None]
+        return added.masked_fill(~visible, torch.finfo(inputs.dtype).min)
 
     @torch.no_grad()
     def generate_video(

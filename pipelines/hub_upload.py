@@ -40,6 +40,26 @@ def check_repository(repo_id: str, kind: str, token: str | None = None) -> None:
         _check_free(HfApi(token=token), repo_id, kind)
 
 
+def prepare_repository(repo_id: str, kind: str, private: bool | None = None, token: str | None = None) -> str:
+    """Makes "user/name" where it is missing, and asks the Hub whether the token may write to it; the repository's full name.
+
+    For what pushes hours later: after this, a push fails only for what has changed in between.
+
+    Args:
+        kind: "pipeline" or "adapter".
+        private: for a new repository; None is the Hub's default.
+
+    Raises:
+        ValueError: as `check_repository` does, or the token may not write; one line.
+    """
+    check_repository(repo_id, kind, token)
+    with _one_line_errors(repo_id):
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        api.auth_check(repo_id, write=True)
+        return repo_id
+
+
 def upload_folder(
     folder: Path,
     repo_id: str,

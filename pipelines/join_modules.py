@@ -13,15 +13,13 @@ import builtins
 import re
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from .module_sources import Module, OwnImport, Sources, in_order, library_names
 
 SOURCES = Path(__file__).parents[1]
 """The folder of our modules, in a checkout and in an installation."""
-
-_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 HEAD = '''\
 """{title}, from camvig {version}: all of it in one file, so that it loads without camvig being installed.
@@ -61,7 +59,7 @@ def join_modules(
     Raises:
         ValueError: what is asked for does not exist, or the modules cannot be joined.
     """
-    modules = list(_in_order(start, _Sources(root, tuple(left_out), stand_ins or {})))
+    modules = list(in_order(start, Sources(root, tuple(left_out), stand_ins or {})))
     names = _Names(modules)
     sections = [
         f"\n\n# {'-' * 20} {module.path}\n\n{_section(module, names)}\n{names.namespaces(module)}" for module in modules
@@ -72,108 +70,12 @@ def join_modules(
     return text
 
 
-@dataclass(frozen=True)
-class _Sources:
-    """Where modules are read from, and which are not."""
-
-    root: Path
-    left_out: tuple[str, ...] = ()
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
-
-    def is_left_out(self, module: str) -> bool:
-        return any(module == one or module.startswith(one + ".") for one in self.left_out)
-
-
-@dataclass(frozen=True)
-class _OwnImport:
-    """One name of an import of ours: `from .moves import dolly as move` or `from . import moves`."""
-
-    statement: ast.ImportFrom
-    module: str  # the module that it reads
-    name: str | None  # of what is taken from it; None for the module itself
-    bound: str  # the name it gets
-    is_deferred: bool  # inside a function, or for type checkers alone
-    is_left_out: bool
-
-
-class _Module:
-    """The source of one of our modules, and what it binds and imports."""
-
-    def __init__(self, name: str, sources: _Sources):
-        self.name, self.sources = name, sources
-        self.path = name.replace(".", "/") + ".py"
-        file = sources.root / self.path
-        if name not in sources.stand_ins and not file.is_file():
-            raise ValueError(f"expected a module of camvig, got {name}")
-        self.source = sources.stand_ins.get(name) or file.read_text(encoding="utf-8")
-        self.tree = ast.parse(self.source)
-
-    @cached_property
-    def typing_blocks(self) -> list[ast.If]:
-        """`if TYPE_CHECKING:` with nothing but imports of ours."""
-        blocks = [node for node in self.tree.body if isinstance(node, ast.If) and _is_type_checking(node.test)]
-        for block in blocks:
-            if block.orelse or not all(isinstance(node, ast.ImportFrom) and node.level for node in block.body):
-                raise ValueError(f"expected only imports of ours under TYPE_CHECKING in {self.path}, got others")
-        return blocks
-
-    @cached_property
-    def own_imports(self) -> list[_OwnImport]:
-        at_once = {id(node) for node in self.tree.body}
-        found = []
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.ImportFrom) or not node.level:
-                continue
-            base = ".".join([*self.name.split(".")[: -node.level], *([node.module] if node.module else [])])
-            for alias in node.names:
-                inner = f"{base}.{alias.name}".removeprefix(".")
-                is_module = (self.sources.root / f"{inner.replace('.', '/')}.py").is_file()
-                module, name = (inner, None) if is_module else (base, alias.name)
-                is_deferred, is_left_out = id(node) not in at_once, self.sources.is_left_out(module)
-                found.append(_OwnImport(node, module, name, alias.asname or alias.name, is_deferred, is_left_out))
-        return found
-
-    @cached_property
-    def library_imports(self) -> list[ast.Import | ast.ImportFrom]:
-        """Of the head of the module; those inside functions stay there."""
-        return [
-            node
-            for node in self.tree.body
-            if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
-        ]
-
-    @cached_property
-    def defined(self) -> list[str]:
-        """Names that the module itself binds at its top level."""
-        return sorted(set(_bound_at_top(self.tree.body)))
-
-
-def _in_order(start: str, sources: _Sources) -> Iterator[_Module]:
-    """A module after those that it needs while it is imported; what functions import comes last."""
-    done, later = set(), [start]
-
-    def visit(name: str) -> Iterator[_Module]:
-        if name in done:
-            return
-        done.add(name)
-        module = _Module(name, sources)
-        needed = [one for one in module.own_imports if not one.is_left_out]
-        for one in needed:
-            if not one.is_deferred:
-                yield from visit(one.module)
-        later.extend(one.module for one in needed if one.is_deferred)
-        yield module
-
-    while later:
-        yield from visit(later.pop(0))
-
-
 class _Names:
     """What each module's top-level names are called in the joined file."""
 
-    def __init__(self, modules: list[_Module]):
+    def __init__(self, modules: list[Module]):
         self.modules = modules
-        libraries = {bound for module in modules for bound, _, _ in _library_names(module)}
+        libraries = {bound for module in modules for bound, _, _ in library_names(module)}
         counted = Counter(name for module in modules for name in module.defined)
         self.as_namespace: dict[str, str] = {}  # alias -> module, where a module itself is imported
         for module in modules:
@@ -193,7 +95,7 @@ class _Names:
             if count > 1:
                 raise ValueError(f"expected names that can be joined, got {name} for two things in {modules[-1].path}")
 
-    def _add_namespace(self, one: _OwnImport) -> None:
+    def _add_namespace(self, one: OwnImport) -> None:
         if self.as_namespace.setdefault(one.bound, one.module) != one.module:
             raise ValueError(f"expected one module as {one.bound}, got {self.as_namespace[one.bound]} and {one.module}")
 
@@ -204,7 +106,7 @@ class _Names:
         private = "_" if name.startswith("_") else ""
         return f"{private}{module.split('.')[-1]}_{name.lstrip('_')}"
 
-    def changed_in(self, module: _Module) -> dict[str, str]:
+    def changed_in(self, module: Module) -> dict[str, str]:
         """Name in the module's source -> name in the joined file, where they differ."""
         own = {name: self.final(module.name, name) for name in module.defined}
         imported = {
@@ -214,14 +116,14 @@ class _Names:
         }
         return {name: final for name, final in {**own, **imported}.items() if name != final}
 
-    def namespaces(self, module: _Module) -> str:
+    def namespaces(self, module: Module) -> str:
         """`moves = SimpleNamespace(...)` after a module that others import as a whole."""
         members = "".join(f"    {name}={self.final(module.name, name)},\n" for name in module.defined)
         aliases = sorted(alias for alias, name in self.as_namespace.items() if name == module.name)
         return "".join(f"\n\n{alias} = _SimpleNamespace(\n{members})\n" for alias in aliases)
 
 
-def _section(module: _Module, names: _Names) -> str:
+def _section(module: Module, names: _Names) -> str:
     """A module's text without its imports, with the names of the joined file."""
     lines = module.source.encode().splitlines(keepends=True)
     edits: list[tuple[ast.AST, str]] = [(node, "") for node in (*module.typing_blocks, *module.library_imports)]
@@ -235,7 +137,7 @@ def _section(module: _Module, names: _Names) -> str:
     return "\n".join(line.rstrip() for line in b"".join(lines).decode().strip().splitlines())
 
 
-def _instead(one: _OwnImport) -> str:
+def _instead(one: OwnImport) -> str:
     if not one.is_left_out:
         return ""
     if not one.is_deferred:
@@ -244,7 +146,7 @@ def _instead(one: _OwnImport) -> str:
     return f'{names} = _not_in_this_file("{one.module}")'
 
 
-def _renamed(module: _Module, changed: dict[str, str]) -> Iterator[tuple[ast.AST, str]]:
+def _renamed(module: Module, changed: dict[str, str]) -> Iterator[tuple[ast.AST, str]]:
     """Every use of a changed name at its place; a function to which the name is a local one keeps it."""
 
     def visit(node: ast.AST, changed: dict[str, str]) -> Iterator[tuple[ast.AST, str]]:
@@ -290,43 +192,11 @@ def _replace(lines: list[bytes], span: tuple[int, int, int, int], text: str) -> 
     lines[first : last + 1] = [lines[first][:start] + text.encode() + lines[last][end:]]
 
 
-def _bound_at_top(body: Iterable[ast.stmt]) -> Iterator[str]:
-    def visit(node: ast.AST) -> Iterator[str]:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif not isinstance(node, _SCOPES):
-            for child in ast.iter_child_nodes(node):
-                yield from visit(child)
-
-    for node in body:
-        yield from visit(node)
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
-
-
-def _library_names(module: _Module) -> Iterator[tuple[str, str, str]]:
-    """(bound name, module it is from, name there) of imports at the head; ("np", "numpy", "") is the module numpy itself."""
-    for node in module.library_imports:
-        for alias in node.names:
-            if isinstance(node, ast.ImportFrom):
-                if node.module != "__future__":
-                    yield alias.asname or alias.name, str(node.module), alias.name
-            elif alias.asname and "." in alias.name:
-                package, _, name = alias.name.rpartition(".")
-                yield alias.asname, package, name  # import a.b as c is from a import b as c
-            else:
-                yield alias.asname or alias.name, alias.name, ""
-
-
-def _library_imports(modules: list[_Module], body: str) -> str:
+def _library_imports(modules: list[Module], body: str) -> str:
     """The head of the joined file: each name once, those alone that the body uses."""
     origins: dict[str, tuple[str, str]] = {"_SimpleNamespace": ("types", "SimpleNamespace")}
     for module in modules:
-        for bound, source, name in _library_names(module):
+        for bound, source, name in library_names(module):
             if origins.setdefault(bound, (source, name)) != (source, name):
                 raise ValueError(f"expected one {bound} in all modules, got another in {module.path}")
     used = set(re.findall(r"\w+", body))
@@ -343,7 +213,7 @@ def _library_imports(modules: list[_Module], body: str) -> str:
     return "\n".join([*sorted(plain), *sorted(joined)]) + "\n"
 
 
-def _left_out(modules: list[_Module]) -> str:
+def _left_out(modules: list[Module]) -> str:
     """What stands for the modules that are left out, if any is asked for."""
     left_out = [(module, one) for module in modules for one in module.own_imports if one.is_left_out]
     in_types = {

@@ -29,7 +29,7 @@ from .measured_results import read_results
 from .model_card import CardFacts, adapter_card, pipeline_card
 from .pipeline_camvig import CamViGPipeline
 from .standalone_files import write_standalone_files
-from .training_record import read_run
+from .training_record import read_run, without_local_paths
 from .video_files import write_gif
 
 RECORDS = (
@@ -157,6 +157,9 @@ def _add_records(staged: Path, eval_file: Path | None, runs: Sequence[Path]) -> 
         shutil.copyfile(run / "training.json", staged / "training" / f"{run.resolve().name}.json")
         if (run / "metrics.jsonl").is_file():
             shutil.copyfile(run / "metrics.jsonl", staged / "training" / f"{run.resolve().name}.jsonl")
+    for file in (staged / "training").glob("*.json"):
+        record = without_local_paths(read_run(file))
+        file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _finish_pipeline(folder: Path, staged: Path, facts: CardFacts, code: bool) -> ModelCard:

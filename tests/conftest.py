@@ -150,7 +150,7 @@ def run_on_local_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
 
     def run(code: str, *arguments: object) -> str:
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, timeout=1800)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

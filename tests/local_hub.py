@@ -166,14 +166,15 @@ class Hub(BaseHTTPRequestHandler):
         kind = KINDS[(asked.get("type") or "model").rstrip("s") + "s"]
         name = f"{asked.get('organization') or 'user'}/{asked['name']}"
         key = f"{kind}/{name}"
+        shown = name if kind == "models" else f"{kind}/{name}"
+        where = {"url": f"http://{self.headers['Host']}/{shown}", "name": name, "id": name}
         if key in branches:
-            return self.error(409, "You already created this repo")
+            return self.send_json({"error": "You already created this model repo", **where}, 409)
         branches[key], commits[key] = {}, {}
         if asked.get("private") or asked.get("visibility") == "private":
             private.add(key)
         commit(key, "main", [])
-        shown = name if kind == "models" else f"{kind}/{name}"
-        self.send_json({"url": f"http://{self.headers['Host']}/{shown}", "name": name, "id": name})
+        self.send_json(where)
 
     def preupload(self, kind: str, name: str) -> None:
         files = json.loads(self.body)["files"]
@@ -260,12 +261,16 @@ class Hub(BaseHTTPRequestHandler):
     def validate_yaml(self) -> None:
         self.send_json({"errors": [], "warnings": []})
 
+    def auth_check(self, kind: str, name: str) -> None:
+        if self.repository(kind, name) is not None:
+            self.send_json({})
+
     def who_am_i(self) -> None:
         self.send_json({"type": "user", "name": "user", "orgs": [], "auth": {"accessToken": {"role": "write"}}})
 
 
 KIND, NAME = "(models|datasets|spaces)", "([^/]+/[^/]+)"
-WRITING = "^(POST .*/(create|preupload/[^/]+|branch/[^/]+|commit/[^/]+)|PUT .*)$"
+WRITING = "^(POST .*/(create|preupload/[^/]+|branch/[^/]+|commit/[^/]+)|PUT .*|GET .*/auth-check/write)$"
 ROUTES = (
     ("POST", "/drop/(.+)", Hub.drop),
     ("GET", "/requests", Hub.requests),
@@ -273,6 +278,7 @@ ROUTES = (
     ("POST", "/api/repos/create", Hub.create),
     ("POST", "/api/validate-yaml", Hub.validate_yaml),
     ("GET", "/api/whoami-v2", Hub.who_am_i),
+    ("GET", f"/api/{KIND}/{NAME}/auth-check(?:/write)?", Hub.auth_check),
     ("POST", f"/api/{KIND}/{NAME}/preupload/[^/]+", Hub.preupload),
     ("POST", f"/(datasets/|spaces/)?{NAME}\\.git/info/lfs/objects/batch", Hub.lfs_batch),
     ("PUT", "/lfs/([0-9a-f]{64})", Hub.lfs_put),

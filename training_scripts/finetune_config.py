@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,19 +69,31 @@ class FinetuneStage:
     training: TrainingArguments
     config: CamViGConfig | None
     lora: LoraArguments | None
+    push_to_hub: str | None = None
+    """Repository that the result is pushed to after the run: "user/name"."""
+    private: bool = False
+    """A new one is made a private one."""
 
 
 def parse_finetune(description: str | None) -> FinetuneStage:
     """The command line of `finetune.py`; everything is seeded."""
     parser = command_line(description)
     parser.add_argument("--lora", action="store_true", help="train an adapter, by the section lora or its defaults")
+    parser.add_argument(
+        "--push-to-hub", "--push_to_hub", metavar="USER/NAME", help="push the pipeline, or the adapter, after the run"
+    )
+    parser.add_argument(
+        "--private", action="store_true", help="with --push-to-hub: make a new repository a private one"
+    )
     options = parser.parse_args()
+    if options.private and not options.push_to_hub:
+        parser.error("expected --private with --push-to-hub only")
     try:
         stage = load_finetune(options.config, options.set, options.output_dir, options.lora)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     start(options, stage.training)
-    return stage
+    return dataclasses.replace(stage, push_to_hub=options.push_to_hub, private=options.private)
 
 
 def load_finetune(

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
+from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.rooms.room_clips import room_clips
-from ..dataset_builders.token_cache import TokenCache, part_file, write_part
+from ..dataset_builders.token_cache import TokenCache, part_file, sources_in, write_part
 from ..modeling_camvig.configuration_camvig import CamViGConfig
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..pipelines.checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component
@@ -83,13 +84,29 @@ def read_transformer(folder: Path) -> CamViGForConditionalGeneration:
     return model
 
 
-def open_batches(data: TransformerDataArguments, training: TrainingArguments, fingerprint: str) -> TokenBatches:
+def open_batches(data: TransformerDataArguments, training: TrainingArguments, tokenizers: Tokenizers) -> TokenBatches:
     """The batches of a run, from the caches that `data` names."""
-    folders = [folder for folder in (data.token_cache, data.video_token_cache) if folder]
-    caches = [TokenCache(folder, fingerprint) for folder in folders]
-    shares = [data.path_share, 1 - data.path_share] if len(caches) == 2 else [1.0]
+    shares = _shares_of_caches(data)
+    caches = [TokenCache(folder, tokenizers.fingerprint) for folder in shares]
     missing = 1.0 if data.stage == "pretrain" else data.missing_camera_share
-    return TokenBatches(caches, shares, training.batch_size, missing, training.seed)
+    camera = tokenizers.camera.config
+    padding = camera.codebook_size - 1 if camera.kind == "dct" else None
+    return TokenBatches(caches, list(shares.values()), training.batch_size, missing, training.seed, padding)
+
+
+def data_record(data: TransformerDataArguments) -> list[dict]:
+    """What a run trains on, for its training.json: name, share of the samples, and sources (`sources_in`) of each cache."""
+    return [
+        {"cache": Path(folder).resolve().name, "share": share, "sources": sources_in(Path(folder))}
+        for folder, share in _shares_of_caches(data).items()
+    ]
+
+
+def _shares_of_caches(data: TransformerDataArguments) -> dict[str, float]:
+    assert data.token_cache is not None
+    if data.video_token_cache:
+        return {data.token_cache: data.path_share, data.video_token_cache: 1 - data.path_share}
+    return {data.token_cache: 1.0}
 
 
 def make_debug_ids(data: TransformerDataArguments, folder: Path, tokenizers: Tokenizers):
@@ -103,7 +120,7 @@ def make_debug_ids(data: TransformerDataArguments, folder: Path, tokenizers: Tok
             size = tokenizers.visual.config.image_size
             clips = room_clips("train", count, start=start, size=size)
             rows = encode_clips([{**vars(clip), "has_path": name == "paths"} for clip in clips], tokenizers)
-            origin = {"source": name, "variant": "as rendered", "move": ""}
+            origin = {"source": f"procedural rooms ({name})", "variant": "as rendered", "move": "", "licence": LICENCE}
             write_part(
                 file,
                 [{**row, **origin, "clip_index": start + index} for index, row in enumerate(rows)],

@@ -82,6 +82,18 @@ def commit() -> str | None:
         return None
 
 
+def commits(starts: Sequence[dict[str, Any]], step: int) -> str | None:
+    """The commits, each as it was at a start, of the starts whose steps are in a run that has come to `step`.
+
+    One, or several in their order ("abc, def") where the source changed between starts; None where none is known.
+    """
+    first = max((number for number, start in enumerate(starts) if start["step"] == 0), default=0)
+    lasting = list(starts[first:])
+    ends = [*(start["step"] for start in lasting[1:]), step]
+    kept = [start["commit"] for start, end in zip(lasting, ends, strict=True) if end > start["step"]]
+    return ", ".join(dict.fromkeys(one for one in kept if one)) or None
+
+
 def versions() -> dict[str, str]:
     found = {}
     for package in PACKAGES:

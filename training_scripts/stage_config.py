@@ -44,7 +44,9 @@ def command_line(description: str | None) -> argparse.ArgumentParser:
     """The options that every training script has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the stage")
-    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one value")
+    parser.add_argument(
+        "--set", action="extend", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="change values"
+    )
     parser.add_argument("--output_dir", "--output-dir", metavar="FOLDER", help="instead of training.output_dir")
     parser.add_argument("--num-threads", type=int, default=None, help="processor threads; all by default")
     return parser

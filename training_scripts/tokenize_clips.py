@@ -119,6 +119,7 @@ def clip_of_row(row: dict) -> dict:
     """A row of a clip dataset -> a clip as `Part.clips` gives it."""
     frames = decode_video(row["video"]["bytes"])
     clip = {"frames": frames, "has_path": row["has_path"], "move": row["move"], "depth": None}
+    clip |= {"licence": row.get("licence", "")}
     if not row["has_path"]:
         return clip | {"intrinsics": np.array(row["intrinsics"]), "camera_to_world": np.array(row["camera_to_world"])}
     path = camera_path_of(row)
@@ -197,6 +198,7 @@ def encode_part(part: Part, tokenizers: Tokenizers, augment: bool) -> list[dict]
         for variant, name in variants_of(clip) if augment else [(clip, "as rendered")]:
             coloured = {"coloured": change_colours(variant["frames"], rng)} if augment else {}
             origin = {"source": part.source, "clip_index": index, "variant": name, "move": clip["move"]}
+            origin |= {"licence": clip.get("licence", "")}
             waiting.append(({**variant, **coloured}, origin))
             if len(waiting) == BATCH_CLIPS:
                 encode_waiting()

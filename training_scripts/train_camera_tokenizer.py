@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..dataset_builders.path_samples import sample_model_paths
+from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source, vary_paths
 from ..metrics.camera_path_errors import summarise_path_errors
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
@@ -63,6 +64,15 @@ def sampled_paths(data: CameraDataArguments, seed: int) -> tuple[Paths, Paths]:
     """Sampled paths to train on, and to judge by."""
     train, held_out = (sample_model_paths(*of) for of in ((data.paths, seed), (data.validation_paths, seed + 1)))
     return tuple(map(torch.from_numpy, train)), tuple(map(torch.from_numpy, held_out))  # type: ignore[return-value]
+
+
+def data_record(data: CameraDataArguments) -> list[dict]:
+    """What a codec trains on, for its training.json."""
+    sources = [{"source": "sampled paths", "rows": data.paths, "licences": [LICENCE]}]
+    if data.real_paths:
+        name = f"{Path(data.real_paths).name}, varied"
+        sources.append({"source": name, "rows": data.varied_paths, "licences": []})
+    return [{"cache": "paths", "share": 1.0, "sources": sources}]
 
 
 def choose(paths: Paths, count: int, seed: tuple[int, ...]) -> Paths:
@@ -149,6 +159,7 @@ def main():
         arguments,
         partial(tend_codebooks, paths=paths, data=data, arguments=arguments),
         data=data,
+        sources=data_record(data),
     ).train()
 
 

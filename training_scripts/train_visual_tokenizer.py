@@ -8,6 +8,7 @@ was. A plain tokenizer is trained as a picture tokenizer first and inflated (`tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from accelerate.utils import broadcast
 from ..camera_paths.plots import write_png
 from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
+from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from ..modeling_camvig.inflation import inflated
@@ -102,6 +104,17 @@ def open_folders(data: VisualDataArguments, clips: list[str], pictures: list[str
     return [*(ClipDataset(Path(folder), cache) for folder in clips), *(PictureFolder(Path(f)) for f in pictures)]
 
 
+def data_record(data: VisualDataArguments, folders: Sequence[FrameSource]) -> list[dict]:
+    """What a run trains on, for its training.json: rendered clips, and those of folders, with their licences."""
+    rendered = {"procedural rooms": data.room_clips, "panoramas": data.panorama_clips}
+    sources = [{"source": name, "rows": count, "licences": [LICENCE]} for name, count in rendered.items() if count]
+    for one in folders:
+        if isinstance(one, (ClipDataset, PictureFolder)):
+            licences = one.licences if isinstance(one, ClipDataset) else []
+            sources.append({"source": one.folder.resolve().name, "rows": len(one), "licences": licences})
+    return [{"cache": "clips", "share": 1.0, "sources": sources}]
+
+
 def held_out_batch(data: VisualDataArguments, config: CamViGVisualTokenizerConfig):
     """The clips of a plain tokenizer's validation."""
     if data.validation:
@@ -178,6 +191,7 @@ def plain_trainer(
         tending.after_step,
         adversary,
         data=data,
+        sources=data_record(data, sources.sources),
         initialize=initialize,
     )
 
@@ -200,6 +214,7 @@ def motion_trainer(
         partial(validate_motion, batch=held_out),
         arguments,
         data=data,
+        sources=data_record(data, ()),
     )
 
 

@@ -17,7 +17,7 @@ class TrainingArguments:
     """How a stage is trained; the same fields for every stage, read from the YAML configuration."""
 
     output_dir: str
-    """Folder of the run: `model/` (the result), `states/` (for resuming), `metrics.jsonl`, `curves.png`."""
+    """Folder of the run: `model/` (the result), `states/` (for resuming), `metrics.jsonl`, `report.html`."""
     steps: int
     """Optimizer steps of the whole run."""
     batch_size: int

@@ -30,27 +30,46 @@ from ..camera_paths.atomic_file import write_then_rename
 from ..pipelines.video_files import write_png
 from .adversary import Adversary
 from .bad_batches import bad_clips, save_bad_batch
-from .curves import plot_curves
+from .launched_processes import check_processes
 from .metrics_file import METRICS, TIMES, append, drop_after
 from .progress import BAR_FORMAT, Progress
-from .run_folder import SHEETS
+from .run_folder import SHEETS, read_lines
 from .run_page import write_run_page
-from .run_record import STARTS, commit, start_record
+from .run_record import STARTS, commits, start_record
 from .states import StateFolder, replace_folder
 from .trackers import Trackers
+from .trained_weights import save_trained_weights_alone
 from .training_arguments import TrainingArguments, learning_rate_factor
 from .training_step import Batch, Losses, TrainingStep
 from .weight_average import WeightAverage
 
-__all__ = ["Adversary", "Batch", "Losses", "Trainer", "TrainingArguments", "load_weights", "main_process_first"]
+PROGRESS = ("step", "skipped", "wall_seconds", "cpu_seconds")
+"""What a state tells of how far the run is; older ones do not tell `samples_per_step`."""
+
+__all__ = [
+    "Adversary",
+    "Batch",
+    "Losses",
+    "Trainer",
+    "TrainingArguments",
+    "is_main_process",
+    "load_weights",
+    "main_process_first",
+]
 
 
 def main_process_first():
-    """Context in which the main process works before the others, as to make files that all read.
+    """Context in which the main process works before the others, as to make files that all read."""
+    return _processes().main_process_first()
 
-    A `PartialState()` alone would overlook ACCELERATE_USE_CPU and take each of several CPU processes for the only one.
-    """
-    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).main_process_first()
+
+def is_main_process() -> bool:
+    return _processes().is_main_process
+
+
+def _processes() -> PartialState:
+    """A `PartialState()` alone would overlook ACCELERATE_USE_CPU and take each of several CPU processes for the only one."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
 def load_weights(model: nn.Module, folder: Path):
@@ -79,6 +98,7 @@ class Trainer:
         after_step: (model, steps done) -> None, called after each step; deterministic; None for nothing.
         adversary: a second network that trains against the model; see `adversary`.
         data: the data arguments of the stage, for the record of the run.
+        sources: what it trains on, with licences, for the same; JSON.
         tokens_per_sample: length of the sequence of a sample, for the rate; None for models without tokens.
         initialize: (model, folder) -> None, what `arguments.init_from` does.
     """
@@ -94,23 +114,25 @@ class Trainer:
         after_step: Callable[[Any, int], None] | None = None,
         adversary: Adversary | None = None,
         data: Any = None,
+        sources: list[dict[str, Any]] | None = None,
         tokens_per_sample: int | None = None,
         initialize: Callable[[Any, Path], None] = load_weights,
     ):
-        self.arguments, self.validate, self.after_step = arguments, validate, after_step
+        self.arguments, self.validate, self.after_step, self.sources = arguments, validate, after_step, sources
         self.folder = Path(arguments.output_dir)
         self.accelerator = accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
-        _check_processes(arguments.num_processes, accelerator.num_processes)
+        check_processes(arguments.num_processes, accelerator.num_processes)
         if arguments.init_from:
             initialize(model, Path(arguments.init_from))
         self.optimize = TrainingStep(accelerator, model, muon_pattern, batch_at, compute_losses, arguments, adversary)
+        save_trained_weights_alone(accelerator)
         self.model = accelerator.unwrap_model(self.optimize.model)
         self.average = WeightAverage(self.model, arguments.ema_decay) if arguments.ema_decay else None
         self.states = StateFolder(
             self.folder / "states", arguments.keep_states, accelerator.is_main_process, accelerator.wait_for_everyone
         )
-        samples = arguments.batch_size * arguments.gradient_accumulation * accelerator.num_processes
-        self.progress = Progress(samples, tokens_per_sample, arguments.steps, arguments.validate_every)
+        self.samples_per_step = arguments.batch_size * arguments.gradient_accumulation * accelerator.num_processes
+        self.progress = Progress(self.samples_per_step, tokens_per_sample, arguments.steps, arguments.validate_every)
         self.record = {
             "model": self._model_config(),
             "data": asdict(data) if data else {},
@@ -203,7 +225,7 @@ class Trainer:
         self._log({"split": "validation", **results})
         if self.accelerator.is_main_process:
             tqdm.write(f"step {self.step}: " + ", ".join(f"{name} {value:.4g}" for name, value in results.items()))
-            plot_curves(self.folder / METRICS, self.folder / "curves.png")
+            write_run_page(self.folder)
 
     def _save_pictures(self, pictures: dict[str, Image.Image]):
         if self.accelerator.is_main_process:
@@ -243,9 +265,14 @@ class Trainer:
                 self.model.save_pretrained(temporary)
             replace_folder(temporary, self.folder / name)
             with write_then_rename(self.folder / "training.json") as file:
-                file.write_text(
-                    json.dumps({**asdict(self.arguments), **self._progress(), "commit": commit()}, indent=2) + "\n"
-                )
+                file.write_text(json.dumps(self._summary(), indent=2) + "\n")
+
+    def _summary(self) -> dict[str, Any]:
+        """The record of the run that a model card shows; hours are those of all its starts together."""
+        starts = read_lines(self.folder / STARTS, [])
+        about = {"processes": self.accelerator.num_processes, "commit": commits(starts, self.step)}
+        data = {"data": self.sources} if self.sources else {}
+        return {**asdict(self.arguments), **self._progress(), **about, **data, "config": self.record}
 
     def _progress(self) -> dict[str, Any]:
         return {
@@ -253,6 +280,7 @@ class Trainer:
             "skipped": self.skipped,
             "wall_seconds": self.wall_seconds,
             "cpu_seconds": self.cpu_seconds,
+            "samples_per_step": self.samples_per_step,
         }
 
     def _write_state(self, folder: Path):
@@ -260,30 +288,34 @@ class Trainer:
         if self.average and self.accelerator.is_main_process:
             self.average.save(folder)
 
+    def _check_samples_per_step(self, state: Path, before: int):
+        """A run with other samples a step would skip some, or take some twice, under a schedule that was made for others."""
+        if before != self.samples_per_step:
+            arguments = self.arguments
+            raise ValueError(
+                f"expected {before} samples a step, as {state} was trained with, got {self.samples_per_step} (batch_size "
+                f"{arguments.batch_size} x gradient_accumulation {arguments.gradient_accumulation} x "
+                f"{self.accelerator.num_processes} processes): keep the product, or start another run from "
+                f"{self.folder / 'model'} or its pipeline"
+            )
+
     def _resume(self):
         found = self.states.load()
         if found:
             folder, progress = found
+            self._check_samples_per_step(folder, progress.pop("samples_per_step", self.samples_per_step))
             try:
                 self.accelerator.load_state(str(folder))
             except (RuntimeError, ValueError, KeyError) as error:
                 reason = " ".join(str(error).split())
                 raise ValueError(f"expected a state of this model in {folder}, got another's: {reason}") from None
-            self.step, self.skipped, self.wall_seconds, self.cpu_seconds = (progress[key] for key in self._progress())
+            self.step, self.skipped, self.wall_seconds, self.cpu_seconds = (progress[key] for key in PROGRESS)
             if self.average:
                 self.average.load(folder, self.step)
             self.accelerator.print(f"resumed {self.folder} at step {self.step}")
         if self.accelerator.is_main_process:
             drop_after(self.folder / METRICS, self.step)
             drop_after(self.folder / TIMES, self.step)
-
-
-def _check_processes(expected: int | None, got: int):
-    if expected not in (None, got):
-        raise ValueError(
-            f"expected {expected} processes (training.num_processes), got {got}: on CPUs start them by "
-            f"ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes {expected} ..."
-        )
 
 
 class _Clock:

@@ -43,7 +43,7 @@ class TrainingStep:
         self.batch_at, self.compute_losses = batch_at, compute_losses
         model.to(accelerator.device)
         if arguments.activation_checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+            model.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
         if arguments.compile:
             model.compile()
         self.model, *self.optimizers = accelerator.prepare(model, *build_optimizers(model, muon_pattern, arguments))

@@ -23,7 +23,8 @@ def loss_parts(per_factor_loss: Tensor, latent_frames: int) -> dict[str, Tensor]
 
 
 def token_losses(model: Any, batch: dict[str, Tensor], progress: float) -> dict[str, Tensor]:
-    """The losses of a training step: `loss`, nats a video token, and its parts."""
+    """The losses of a training step: `loss`, nats a video token, and its parts; `padding_share` where ids are padded."""
     output = model(**batch, return_logits=False)
     latent_frames = 1 + batch["video_ids"].shape[1] // batch["image_ids"].shape[1]
-    return {"loss": output.loss, **loss_parts(output.per_factor_loss, latent_frames)}
+    padding = {} if output.padding_share is None else {"padding_share": output.padding_share}
+    return {"loss": output.loss, **loss_parts(output.per_factor_loss, latent_frames), **padding}

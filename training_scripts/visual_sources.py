@@ -56,6 +56,7 @@ class ClipDataset:
             rows = datasets.load_from_disk(str(folder))
         if not isinstance(rows, datasets.Dataset) or "video" not in rows.column_names or not len(rows):
             raise ValueError(f"expected rows with a column video in {folder}, got {rows}")
+        self.licences = sorted(set(rows["licence"]) - {""}) if "licence" in rows.column_names else []
         self.rows = rows.select_columns([name for name in ("video", "clip_id") if name in rows.column_names])
         self.rows = self.rows.cast_column("video", datasets.Video(decode=False))
 

@@ -57,6 +57,21 @@ def test_greedy_decoding_equals_full_passes_in_other_configurations(build_transf
     assert torch.equal(video[:, 1:].flatten(1), greedy_by_full_passes(model, **ids))
 
 
+@pytest.mark.parametrize("guidance_scale", [1.0, 2.5])
+@pytest.mark.parametrize("attention", ["sdpa", "camvig_matmul"])
+def test_greedy_decoding_equals_full_passes_where_paths_are_padded(
+    build_transformer, draw_ids, attention, guidance_scale
+):
+    settings = {"camera_kind": "dct", "camera_levels": 1, "camera_codebook_size": 6, "camera_feature_size": 0}
+    model, ids = sharpen(build_transformer(**settings)), draw_ids(3)
+    del ids["video_ids"]
+    ids["camera_ids"] = ids["camera_ids"][:, :9].masked_fill(torch.arange(9) >= torch.tensor([[7], [4], [2]]), 5)
+    expected = greedy_by_full_passes(model, **ids, guidance_scale=guidance_scale)
+    model.set_attn_implementation(attention)
+    video = model.generate_video(**ids, temperature=0, guidance_scale=guidance_scale)
+    assert torch.equal(video[:, 1:].flatten(1), expected)
+
+
 @pytest.mark.parametrize("attention", ["eager", "camvig_matmul"])
 def test_greedy_decoding_is_the_same_with_every_attention(build_transformer, draw_ids, attention):
     model, ids = sharpen(build_transformer()), draw_ids()

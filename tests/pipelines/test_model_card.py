@@ -11,7 +11,7 @@ from camvig.pipelines.checkpoint_folder import find_checkpoint_folder
 from camvig.pipelines.measured_results import measured_results, read_results
 from camvig.pipelines.model_card import CardFacts, pipeline_card
 from camvig.pipelines.push_checkpoint import base_model_of
-from camvig.pipelines.training_record import read_run, training_record
+from camvig.pipelines.training_record import read_run, training_record, without_local_paths
 
 SCORES = {
     "split": "test",
@@ -59,6 +59,24 @@ def test_a_record_says_what_it_does_not_hold(tmp_path):
     (tmp_path / "TRAINING.md").write_text("# How\n\nSlowly.\n\n## Data\n\nRooms.\n")
     text = training_record(tmp_path)
     assert text.startswith("Slowly.\n\n#### Data") and row in text
+
+
+def test_a_record_tells_data_with_licences_and_the_configuration(tmp_path):
+    rooms = {"source": "rooms", "rows": 12000, "licences": ["CC0-1.0"]}
+    data = [
+        {"cache": "ids", "share": 0.7, "sources": [rooms, {"source": "kitchen", "rows": 5, "licences": []}]},
+        {"cache": "videos", "share": 0.3, "sources": [{"source": "cut", "rows": 7, "licences": ["A", "B"]}]},
+    ]
+    config = {"data": {"token_cache": "/home/me/ids", "path_share": 0.7}, "training": {"output_dir": "runs/x"}}
+    run = {"step": 10, "batch_size": 8, "samples_per_step": 32, "commit": "abc, def", "data": data, "config": config}
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "x.json").write_text(json.dumps(without_local_paths(run)))
+    text = training_record(tmp_path)
+    shown = "70% ids of rooms: 12,000 (CC0-1.0), kitchen: 5 (licence not recorded); 30% videos of cut: 7 (A, B)"
+    assert f"| x | {shown} | 10 x 32 |" in text and "| abc, def | below |" in text
+    assert (
+        "  token_cache: ids\n  path_share: 0.7\n" in text and "  output_dir: runs/x\n" in text and "/home" not in text
+    )
 
 
 def test_a_broken_record_is_an_error(tmp_path):

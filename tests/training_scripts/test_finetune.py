@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ def write_ids(folder: Path, fingerprint: str, config, count: int, has_path: bool
             "intrinsics": [0.0],
             "has_path": has_path,
             "source": "random",
+            "licence": "CC-BY-4.0" if has_path else "",
             "clip_index": index,
             "variant": "as rendered",
             "move": "",
@@ -195,6 +197,40 @@ def test_an_adapter_run_goes_on_exactly(monkeypatch, write, tmp_path):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
 
 
+def test_a_state_of_an_adapter_run_has_no_frozen_weights_and_wants_the_same_ones(
+    monkeypatch, write, adapter, build_tiny_pipeline, tmp_path
+):
+    state, saved = tmp_path / "run/states/00000006", load_file(adapter / "model/adapter_model.safetensors")
+    held = load_file(state / "model.safetensors")
+    names = {name.replace(".modules_to_save.default", "").replace(".default", "") for name in held}
+    assert set(saved) <= names
+    assert not [name for name in held if "base_layer" in name or "norm" in name or "embedding.tables" in name]
+    others = tmp_path / "others"
+    build_tiny_pipeline(seed=1).save_pretrained(others)
+    parts = {
+        f"data.{name}": write_data(write)["checkpoint"] + f"/{name}"
+        for name in ("visual_tokenizer", "camera_tokenizer")
+    }
+    changes = [f"{name}={value}" for name, value in {"data.checkpoint": f"{others}/transformer", **parts}.items()]
+    with pytest.raises(ValueError, match=r"got another's: expected the frozen weights of the run's start, got others"):
+        run(monkeypatch, "--config", write(), "--lora", "--set", "lora.rank=4", *changes)
+
+
+def write_data(write) -> dict:
+    return yaml.safe_load(write().read_text())["data"]
+
+
+def test_the_record_of_a_run_tells_data_commit_and_configuration(adapter):
+    record = json.loads((adapter / "training.json").read_text())
+    start = json.loads((adapter / "starts.jsonl").read_text())
+    assert record["commit"] == start["commit"] and record["config"] == start["config"]
+    assert record["samples_per_step"] == 4 and record["processes"] == 1
+    paths, videos = record["data"]
+    assert (paths["cache"], paths["share"], videos["cache"]) == ("paths", 0.7, "videos")
+    assert paths["sources"] == [{"source": "random", "rows": 30, "licences": ["CC-BY-4.0"]}]
+    assert videos["sources"] == [{"source": "random", "rows": 30, "licences": []}]
+
+
 def test_pretraining_hears_no_path(monkeypatch, write, tmp_path):
     """Only the missing-camera embedding is trained, not the camera's table."""
     settings = {"stage": "pretrain", "video_token_cache": None}
@@ -211,6 +247,7 @@ def test_pretraining_hears_no_path(monkeypatch, write, tmp_path):
 
 def test_activation_checkpointing_computes_twice_and_changes_no_loss(monkeypatch, write, tmp_path):
     calls = []
+    warnings.filterwarnings("error", ".*checkpointing_enable.* is deprecated")
     forward = Qwen3MLP.forward
     monkeypatch.setattr(Qwen3MLP, "forward", lambda module, values: calls.append(1) or forward(module, values))
     for name, value in {"kept": "false", "again": "true"}.items():

@@ -56,7 +56,14 @@ def losses(folder: str) -> list[float]:
     return [json.loads(line)["loss"] for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_two_processes_are_one_with_twice_the_batch(write_config, monkeypatch, tmp_path):
+LAUNCH = """
+import os, subprocess, sys, urllib.request
+subprocess.run(sys.argv[1:], check=True, env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"})
+print(urllib.request.urlopen(os.environ["HF_ENDPOINT"] + "/requests").read().decode())
+"""
+
+
+def test_two_processes_are_one_with_twice_the_batch(write_config, monkeypatch, tmp_path, run_on_local_hub):
     config = write_config("equal", steps=8, batch_size=4)
     monkeypatch.setattr(sys, "argv", ["finetune.py", "--config", str(config), "--output_dir", str(tmp_path / "one")])
     finetune.main()
@@ -66,10 +73,9 @@ def test_two_processes_are_one_with_twice_the_batch(write_config, monkeypatch, t
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--main_process_port", str(port), finetune.__file__, "--config", str(config)]
     changes = ["--set", "training.batch_size=2", "--set", "training.num_processes=2", "--set", "training.save_every=4"]
-    done = subprocess.run(
-        [*launch, *changes, "--output_dir", str(tmp_path / "two")], env=ONE_THREAD, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    said = run_on_local_hub(LAUNCH, *launch, *changes, "--output_dir", tmp_path / "two", "--push-to-hub", "user/two")
+    commits = [request for request in json.loads(said.splitlines()[-1]) if "user/two/commit/main" in request]
+    assert len(commits) == 1, "only the main process pushes"
     one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
     assert len(one) == 8 and two == pytest.approx(one, rel=1e-5)
     assert len(set(one)) == 8

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from camvig.training_scripts.run_record import command_line, flattened, start_record, without_secrets
+from camvig.training_scripts.run_record import command_line, commits, flattened, start_record, without_secrets
 
 SHOW = "from camvig.training_scripts.run_record import command_line; print(command_line())"
 
@@ -46,6 +46,17 @@ def test_tokens_are_not_written():
 
 def test_nested_values_become_flat_names():
     assert flattened({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": "[1]", "e": "None"}
+
+
+def test_the_commits_are_those_of_the_starts_whose_steps_the_run_has():
+    def of(*starts: tuple[int, str | None], step: int) -> str | None:
+        return commits([{"step": at, "commit": name} for at, name in starts], step)
+
+    assert of((0, "abc"), step=5) == of((0, "abc"), (3, "abc"), step=5) == "abc"
+    assert of((0, "abc"), (3, "def"), step=5) == "abc, def"
+    assert of((0, "abc"), (3, "killed"), (3, "def"), (5, "already done"), step=5) == "abc, def"
+    assert of((0, "another run"), (4, "too"), (0, "abc"), step=5) == "abc"
+    assert of((0, None), step=5) is None
 
 
 def test_the_commit_is_that_of_this_checkout():

@@ -247,7 +247,7 @@ def run_parse_stage(monkeypatch, *arguments):
 
 
 def test_a_command_line_is_read_and_seeds_everything(monkeypatch, write):
-    arguments = ("--config", write(), "--set", "training.seed=5", "--set", "model.quantizer=fsq")
+    arguments = ("--config", write(), "--set", "training.seed=4", "training.seed=5", "--set", "model.quantizer=fsq")
     config, _, training = run_parse_stage(monkeypatch, *arguments)
     first = torch.rand(3)
     run_parse_stage(monkeypatch, *arguments)

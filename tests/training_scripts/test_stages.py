@@ -75,7 +75,6 @@ def trained(tmp_path_factory) -> Path:
 def test_stage_leaves_curves_and_a_model(trained, stage):
     lines = metrics(trained / stage)
     assert lines[-1]["split"] == "validation"
-    assert (trained / stage / "curves.png").stat().st_size > 1000
     assert (trained / stage / "model" / "model.safetensors").exists()
     recorded = json.loads((trained / stage / "training.json").read_text())
     assert recorded["step"] == recorded["steps"] and recorded["cpu_seconds"] > 0
@@ -85,7 +84,11 @@ def test_stage_leaves_curves_and_a_model(trained, stage):
         and start["config"]["data"]
         and start["config"]["model"]
     )
-    assert "Finished" in (trained / stage / "report.html").read_text()
+    (cache,) = recorded["data"]
+    known = [] if stage == "transformer" else ["CC0-1.0"]  # a cache of rendered clips says nothing of licences
+    assert all(source["rows"] > 0 and source["licences"] == known for source in cache["sources"]) and cache["sources"]
+    page = (trained / stage / "report.html").read_text()
+    assert "Finished" in page and page.count("<svg") >= 2
 
 
 def test_the_plain_tokenizer_trains_with_all_its_losses_and_leaves_sample_grids(trained):

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from camvig import CamViGCameraTokenizer, CamViGCameraTokenizerConfig
+from camvig.dataset_builders.path_samples import sample_model_paths
 from camvig.dataset_builders.token_cache import TokenCache, write_part
-from camvig.training_scripts.token_batches import TokenBatches
+from camvig.training_scripts.token_batches import WINDOW, TokenBatches
 
 
 def make_cache(folder, count: int, has_path: bool, first: int) -> TokenCache:
@@ -61,6 +63,69 @@ def test_cameras_are_missing_where_there_is_no_path_and_in_a_share_of_the_others
 
 def test_another_seed_is_another_order(caches):
     assert not torch.equal(make(caches, 20)(0)["image_ids"], make(caches, 20, seed=4)(0)["image_ids"])
+
+
+@pytest.fixture(scope="module")
+def padded_cache(tmp_path_factory) -> tuple[TokenCache, int]:
+    """1,000 sampled paths in the ids of a fitted tokenizer of kind "dct" with its default settings, and its id of padding."""
+    tokenizer = CamViGCameraTokenizer(CamViGCameraTokenizerConfig(kind="dct"))
+    paths = [torch.from_numpy(values) for values in sample_model_paths(1000, 0)]
+    tokenizer.fit(*paths)
+    origin = {"source": "test", "variant": "as rendered", "move": "", "has_path": True, "video_ids": [1]}
+    rows = [
+        {
+            **origin,
+            "image_ids": [row],
+            "camera_ids": ids,
+            "camera_to_world": [0.0],
+            "intrinsics": [0.0],
+            "clip_index": row,
+        }
+        for row, ids in enumerate(tokenizer.encode(*paths).tolist())
+    ]
+    folder = tmp_path_factory.mktemp("padded")
+    write_part(folder / "part.parquet", rows, "fingerprint")
+    return TokenCache(folder, "fingerprint"), tokenizer.config.codebook_size - 1
+
+
+def padding_share(batches: TokenBatches, padding: int, is_cut: bool, count: int) -> float:
+    """Of all tokens of camvig-tiny's sequence: 5 special ones, 64 of the image, 255 of the video, and the camera's."""
+    lengths = []
+    for number in range(count):
+        batch = batches(number)
+        lengths.append(torch.where(batch["camera_is_missing"], 1, (batch["camera_ids"] != padding).sum(1)))
+    together = torch.stack(lengths)
+    width = together.amax(1, keepdim=True) if is_cut else torch.full((count, 1), 72)
+    return float((width - together).sum() / (324 + width).expand_as(together).sum())
+
+
+@pytest.mark.parametrize("missing", [0.12, 0.38])  # the second as in the paper's mixture, with dropped paths
+def test_samples_of_one_length_follow_one_another_so_that_little_is_padded(padded_cache, missing):
+    cache, padding = padded_cache
+    as_they_come = TokenBatches([cache], [1.0], 16, missing, 0)
+    grouped = TokenBatches([cache], [1.0], 16, missing, 0, padding)
+    windows = 2 * WINDOW // 16
+    shares = [
+        padding_share(batches, padding, is_cut, windows)
+        for batches, is_cut in ((as_they_come, False), (as_they_come, True), (grouped, True))
+    ]
+    print(f"missing {missing}: padding {shares[0]:.4f}, cut {shares[1]:.4f}, cut and grouped {shares[2]:.4f}")
+    assert shares[2] < 0.02 and shares[2] < shares[1] / 2 < shares[0] / 2
+
+
+def test_grouped_samples_are_the_same_ones_in_an_order_of_their_own(padded_cache):
+    cache, padding = padded_cache
+
+    def images(batch_size: int, padding_id: int | None, seed: int = 0) -> list[int]:
+        batches = TokenBatches([cache], [1.0], batch_size, 0.2, seed, padding_id)
+        return torch.cat([batches(number)["image_ids"] for number in range(2 * WINDOW // batch_size)])[:, 0].tolist()
+
+    as_they_come, grouped = images(64, None), images(64, padding)
+    for window in (slice(0, WINDOW), slice(WINDOW, 2 * WINDOW)):
+        assert sorted(grouped[window]) == sorted(as_they_come[window]) and grouped[window] != as_they_come[window]
+    assert images(16, padding) == grouped != images(64, padding, seed=1)
+    batches = TokenBatches([cache], [1.0], 64, 0.2, 0, padding)
+    assert batches(20)["image_ids"][:, 0].tolist() == grouped[20 * 64 : 21 * 64]  # without those before it
 
 
 def test_shares_that_do_not_fit_are_refused(caches):

@@ -82,7 +82,10 @@ def test_a_stopped_run_goes_on_exactly(tiny_stage, tmp_path, with_adversary):
     for stop in (3, 9, 13):  # batches, two a step
         with pytest.raises(KeyboardInterrupt):
             trainer(tmp_path / "stopped", stop).train()
+    before = json.loads(max((tmp_path / "stopped/states").glob("*/complete.json")).read_text())["progress"]
     trainer(tmp_path / "stopped").train()
+    record = json.loads((tmp_path / "stopped/training.json").read_text())
+    assert record["wall_seconds"] > before["wall_seconds"] > 0 and record["cpu_seconds"] > before["cpu_seconds"]
     files = [file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*.safetensors")]
     assert len(files) == (7 if with_adversary else 5)  # the result; of two states model, average, perhaps adversary
     for file in [*files, "metrics.jsonl"]:
@@ -246,6 +249,17 @@ def test_no_room_for_a_line_of_metrics_is_one_clear_error(tmp_path):
 def test_a_number_of_processes_that_is_not_there_is_refused(tiny_stage, tmp_path):
     with pytest.raises(ValueError, match=r"expected 2 processes .*, got 1: on CPUs start them by ACCELERATE_USE_CPU"):
         tiny_stage.make_trainer(tiny_stage.arguments_for(tmp_path, num_processes=2))
+
+
+def test_a_state_goes_on_with_as_many_samples_a_step_alone(tiny_stage, tmp_path):
+    tiny_stage.make_trainer(tiny_stage.arguments_for(tmp_path, keep_states=20)).train()
+    whole = losses(tmp_path)
+    for state in sorted((tmp_path / "states").iterdir())[3:]:
+        shutil.rmtree(state)  # goes on from step 6
+    with pytest.raises(ValueError, match=r"expected 4 samples a step, as .*00000006 was .*, got 8 \(batch_size 8 x"):
+        tiny_stage.make_trainer(tiny_stage.arguments_for(tmp_path, batch_size=8)).train()
+    tiny_stage.make_trainer(tiny_stage.arguments_for(tmp_path, batch_size=2, gradient_accumulation=2)).train()
+    assert losses(tmp_path) == pytest.approx(whole, rel=0.02) and len(whole) == 12
 
 
 def test_adamw_alone_trains_too(tiny_stage, tmp_path):

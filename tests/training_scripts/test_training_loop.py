@@ -67,7 +67,6 @@ def test_killed_run_resumes_exactly(tmp_path):
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     lines = [json.loads(line) for line in (tmp_path / "killed/metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["split"] == "validation"] == [3, 6]
-    assert (tmp_path / "killed/curves.png").stat().st_size > 1000
     run = read_run(tmp_path / "killed")
     assert run.is_finished and [start["step"] for start in run.starts] == [0, 4]
     assert "Started 2 times; went on from step 4." in (tmp_path / "killed/report.html").read_text()
