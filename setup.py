@@ -82,6 +82,8 @@ setup(
         "splats": ["gsplat>=1.5"],
         "trackio": ["trackio>=0.43"],
         "lpips": ["lpips>=0.1.4", "torchvision"],
+        "raft": ["torchvision"],
+        "evaluate": ["evaluate>=0.4.6"],
         "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },
