@@ -1,8 +1,9 @@
 """How sure a mean over clips is: bootstrap intervals (percentile method, by `scipy.stats.bootstrap`) that a seed fixes.
 
-Clips are drawn with replacement; pairs (one clip under two systems) stay together. What is not finite is refused: a metric that
-does not exist for a clip (NaN), or knows no bound (PSNR of equal pixels), is left out by `known_values`, which counts it. Fewer than two values have no interval:
-(NaN, NaN). Clips of one scene are not independent, so give one value a scene where several clips share one.
+Clips are drawn with replacement; pairs (one clip under two systems) stay together. What is not finite is refused: a metric
+that does not exist for a clip (NaN), or knows no bound (PSNR of equal pixels), is left out by `known_values`, which counts
+it. Fewer than two values have no interval: (NaN, NaN). Clips of one scene are not independent, so give one value a scene
+where several clips share one.
 """
 
 from __future__ import annotations

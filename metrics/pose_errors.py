@@ -3,12 +3,12 @@
 Paths are camera-to-world [T, 4, 4]; every function first makes both relative to their own first pose, so that the choice
 of the world's axes does not count. Published numbers use two definitions that differ, and both are here by name:
 
-| name | formula, over the poses after the first | unit |
+| name | formula, over the poses after the first | translations are divided by |
 | --- | --- | --- |
-| RotErr (CameraCtrl and CamI2V) | sum arccos((tr(R_gen R_gt^T) - 1) / 2) | radians |
-| TransErr (CameraCtrl, arXiv 2404.02101) | sum of SQUARED distances; each path over the gap of its first two poses | gaps squared |
-| TransErr (CamI2V, arXiv 2410.15957) | sum of distances; "rel": each path over its own farthest distance, "abs": both over the truth's | farthest distances |
-| CamMC (CamI2V) | sum of the L2 norm of the difference of the 12 numbers of [R, t], t as for TransErr | none |
+| RotErr (CameraCtrl and CamI2V) | sum arccos((tr(R_gen R_gt^T) - 1) / 2), radians | |
+| TransErr (CameraCtrl, arXiv 2404.02101) | sum |t_gen - t_gt|^2, squared | each path's gap of its first two poses |
+| TransErr (CamI2V, arXiv 2410.15957) | sum |t_gen - t_gt|, plain | "rel": each path's own farthest distance, "abs": the truth's |
+| CamMC (CamI2V) | sum of the L2 norm of the 12 numbers [R, t]_gen - [R, t]_gt | as CamI2V's TransErr |
 
 The sums grow with the number of frames: compare clips of one length only. `rotation_error_degrees`, `direction_error_degrees`
 and `aligned_translation_error` are means instead, and do not depend on scale, which one camera alone cannot know.
@@ -136,10 +136,10 @@ def direction_error_degrees(generated: np.ndarray, truth: np.ndarray, *, least_t
 
 
 def aligned_translation_error(generated: np.ndarray, truth: np.ndarray, *, least_travel: float = LEAST_LENGTH) -> float:
-    """Mean distance over poses 1.. after ONE scale s >= 0 that fits best, over the truth's farthest distance (as WorldScore aligns).
+    """Mean distance over poses 1.. after the ONE scale s >= 0 that fits best, over the truth's farthest distance.
 
-    mean |s t_gen - t_gt| / max |t_gt|, s = max(<t_gen, t_gt> / <t_gen, t_gen>, 0). 0 is perfect; a camera that stands has the mean
-    distance of the true one. NaN where the true camera hardly translates.
+    mean |s t_gen - t_gt| / max |t_gt|, s = max(<t_gen, t_gt> / <t_gen, t_gen>, 0); one scale as in WorldScore. 0 is perfect; a
+    camera that stands has the true one's mean distance. NaN where the true camera hardly translates.
     """
     generated, truth = _relative(generated, truth)
     farthest = farthest_distance(truth)
