@@ -20,6 +20,7 @@ FOLDERS = (
     "dataset_builders/captures",
     "dataset_builders/videos",
     "pipelines",
+    "pipelines/evaluation",
     "training_scripts",
     "checkpoints",
 )
