@@ -30,9 +30,11 @@ class Request:
 
     name: str
     picture: np.ndarray  # [S, S, 3] uint8, squashed to a square
+    aspect: float  # width / height of the true picture
     path: CameraPath | None
     seed: int
-    truth: np.ndarray | None  # [T, S, S, 3] uint8: what the video should be; None for a control that should fail
+    num_frames: int
+    truth: np.ndarray | None = None  # [T, S, S, 3] uint8: what the video should be; None for a control that should fail
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def requests_of(clips: list[EvalClip], true_flows: list[np.ndarray], seed: int) 
     }
     requests = {
         kind: [
-            Request(clip.name, clip.frames[0], path, seed + index, clip.frames if kind == "model" else None)
+            Request(clip.name, clip.frames[0], clip.path.aspect, path, seed + index, len(clip.frames))
             for index, (clip, path) in enumerate(zip(clips, given, strict=True))
         ]
         for kind, given in asked.items()
@@ -84,7 +86,7 @@ def requests_of(clips: list[EvalClip], true_flows: list[np.ndarray], seed: int) 
 
 
 def _request(clip: EvalClip, seed: int) -> Request:
-    return Request(clip.name, clip.frames[0], clip.path, seed, clip.frames)
+    return Request(clip.name, clip.frames[0], clip.path.aspect, clip.path, seed, len(clip.frames), clip.frames)
 
 
 def side_of(move: str, flow: np.ndarray) -> str:
