@@ -52,6 +52,7 @@ setup(
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
         "camvig.metrics": ["perceptual_weights/*"],
+        "camvig.pipelines.evaluation": ["*.jinja"],
         "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
     },

@@ -92,9 +92,7 @@ def depth_warp(clip: EvalClip) -> np.ndarray:
     size = picture.shape[0]
     centres = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(centres, centres)
-    frames = [
-        _sampled(picture, x + shift[0], y + shift[1]) for shift in flow
-    ]
+    frames = [_sampled(picture, x + shift[0], y + shift[1]) for shift in flow]
     return np.stack([picture, *frames])
 
 

@@ -81,9 +81,7 @@ class EvalClip:
 
     def _variant(self, arrays: dict, path: CameraPath) -> EvalClip:
         frames = np.ascontiguousarray(arrays["frames"])
-        return replace(
-            self, frames=frames, path=path, depth=arrays["depth"], camera_to_world=arrays["camera_to_world"]
-        )
+        return replace(self, frames=frames, path=path, depth=arrays["depth"], camera_to_world=arrays["camera_to_world"])
 
 
 def read_eval_clips(data: str, split: str | None, count: int, size: int, num_frames: int) -> tuple[list[EvalClip], str]:

@@ -63,9 +63,7 @@ def _perceptual(video: np.ndarray, truth: np.ndarray) -> float:
 def summarise_pictures(scores: dict[str, PictureScores], kinds: tuple[str, ...]) -> dict[str, Any]:
     """Means over clips, a key a kind; None where a kind could not be measured."""
     names = list(PictureScores.__dataclass_fields__)
-    return {
-        name: {kind: _mean(name, scores[kind]) if kind in scores else None for kind in kinds} for name in names
-    }
+    return {name: {kind: _mean(name, scores[kind]) if kind in scores else None for kind in kinds} for name in names}
 
 
 def _mean(name: str, scores: PictureScores) -> float:
