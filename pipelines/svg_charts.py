@@ -123,8 +123,8 @@ def _line(one: Series, points: Sequence[Point], x: Scale, y: Scale, step_name: s
             runs.append([])
     lines = "".join(f'<polyline points="{" ".join(run)}"/>' for run in runs if run)
     dots = "".join(
-        f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3"><title>{escape(one.label)}, {escape(step_name)} {step:g}: {value:.4g}'
-        "</title></circle>"
+        f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3"><title>{escape(one.label)}, '
+        f"{escape(step_name)} {step:g}: {value:.4g}</title></circle>"
         for step, value in (points if one.markers or len(points) == 1 else [])
         if math.isfinite(value)
     )

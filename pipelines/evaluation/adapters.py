@@ -1,7 +1,7 @@
 """The model behind other benchmarks' hooks.
 
-`WBenchModel` has the one method that WBench asks of a world model: `generate_with_poses(image, poses, n)`. What is known of it is its
-name and its arguments; what they hold is our choice and said below, so check it against the version of WBench that you run.
+`WBenchModel` has the one method that WBench asks of a world model: `generate_with_poses(image, poses, n)`. What is known of it is
+its name and its arguments; what they hold is our choice and said below, so check it against the version of WBench that you run.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class WBenchModel:
     def generate_with_poses(self, image: PictureLike, poses: ArrayLike, n: int) -> np.ndarray:
         """A picture and camera-to-world poses [m, 4, 4] (OpenCV axes) -> n frames `[n, H, W, 3]` uint8, the picture first.
 
-        The path is resampled to n poses by time. Longer videos than the model's are made in stretches of its own length, each of which
-        starts at the last frame of the one before, so that quality falls with every stretch; its first frame is not repeated. A shorter
-        video is the start of one in which the camera waits at the end. Raises ValueError for fewer than 2 frames or poses.
+        The path is resampled to n poses by time. Longer videos than the model's are made in stretches of its own length, each
+        starting at the last frame of the one before, which is not repeated: quality falls with every stretch, and the scale stays
+        that of the first frame. A shorter video is the start of one in which the camera waits at the end. Raises ValueError for
+        fewer than 2 frames or poses.
         """
         given = np.asarray(poses, np.float64)
         if n < 2 or len(given) < 2:

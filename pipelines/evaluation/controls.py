@@ -78,7 +78,7 @@ def warped_plane(picture: np.ndarray, path: CameraPath, depth: float) -> np.ndar
 
 
 def plane_homographies(path: CameraPath, depth: float) -> np.ndarray:
-    """`[T, 3, 3]`, from normalised places in the first picture to those in each: K_t R_t' (I - c_t n' / depth) K_0^-1, n along z."""
+    """`[T, 3, 3]`: normalised places in the first picture to those in each, K_t R_t' (I - c_t n' / depth) K_0^-1, n along z."""
     rotations, centres = path.camera_to_world[:, :3, :3], path.camera_to_world[:, :3, 3]
     normal = np.array([0.0, 0.0, 1.0])
     moved = np.eye(3) - centres[:, :, None] * normal / depth

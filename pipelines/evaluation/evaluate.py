@@ -1,9 +1,9 @@
 """The project's own exam: does a generated video move as the true one does? Controls stand beside every number.
 
 What always holds: everything is drawn from the seed, so two runs give the same figures, but for the seconds. A number that cannot
-be had is None, and `unavailable` says why. The keys of earlier records (`flow_mse.{model,reconstruction,static,wrong_path,no_camera}`,
-`psnr`, `psnr_hidden`, `flow_mse_by_move`, `mirror`) mean what they always did: means over clips, px^2 and dB of the compared frames.
-What each number is and what each control proves: docs/evaluation.md.
+be had is None, and `unavailable` says why. The keys of earlier records (`flow_mse` of the model, reconstruction, static, wrong_path
+and no_camera, `psnr`, `psnr_hidden`, `flow_mse_by_move`, `mirror`) mean what they always did: means over clips, px^2 and dB of the
+compared frames. What each number is and what each control proves: docs/evaluation.md.
 """
 
 from __future__ import annotations

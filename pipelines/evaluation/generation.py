@@ -36,7 +36,7 @@ class PipelineSource:
         return generate(self.pipeline, pictures, paths, seeds, self.settings, description=kind.replace("_", " "))
 
     def reconstruct(self, clips: list[EvalClip]) -> Videos:
-        """The true frames through the visual tokenizer; the motion kind is given exact flow where there is depth, else estimated."""
+        """The true frames through the visual tokenizer; the motion kind gets exact flow where there is depth, else estimated."""
         return [reconstruct(self.pipeline, clip) for clip in tqdm(clips, desc="reconstruction", mininterval=5)]
 
 

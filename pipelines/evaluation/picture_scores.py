@@ -1,4 +1,4 @@
-"""How well single frames match: PSNR, SSIM and a perceptual distance, over whole frames and over what the first frame does not show.
+"""How well single frames match: PSNR, SSIM and a perceptual distance, over whole frames and what the first frame does not show.
 
 What always holds: frame 0 never counts; a mean is over clips. PSNR in the hidden region is that of its pixels alone. SSIM and
 the perceptual distance look at surroundings, so there the hidden pixels are put into the true frame and the whole frame is compared

@@ -4,12 +4,12 @@
     VIDEOS/NAME.mp4 (or NAME/*.png) the video; its frame i has pose i * stride
     FOLDER/NAME.mp4                 optional: the true video, for the noise floor; its frame i * stride has pose i * stride
 
-What is known of the protocols: RotErr is one formula in both; CameraCtrl's TransErr (arXiv 2404.02101) squares the distances and divides a
-path by its first gap, CamI2V's (arXiv 2410.15957) does neither and divides by the farthest distance, CamMC is CamI2V's. All are sums
-over frames, so numbers of 14 (CameraCtrl), 16 and 17 frames are not comparable: `frames` says which these are, and the per-frame
-`rotation_error_deg` is beside them. What is our choice: poses come from pycolmap's global mapper with the lens of the file (they ran
-COLMAP on larger frames, CamI2V five trials of GLOMAP), failures are counted, `stride` is not read from anywhere, and camera files are taken in the
-order of their names. So a number here can be set beside a published one only with that in mind, best beside `ground_truth`'s.
+What is known of the protocols: RotErr is one formula in both; CameraCtrl's TransErr (arXiv 2404.02101) squares the distances and
+divides a path by its first gap, CamI2V's (arXiv 2410.15957) does neither and divides by the farthest distance, CamMC is
+CamI2V's. All are sums over frames, so numbers of 14, 16 and 17 frames cannot be compared: `frames` says which these are, and the
+mean `rotation_error_deg` is beside them. What is our choice: poses come from pycolmap's global mapper with the lens of the file
+(they ran COLMAP, CamI2V five trials), failures are counted, `stride` is given, and camera files are taken in the order of their
+names. So a number here can be set beside a published one only with that in mind, best beside `ground_truth`'s.
 """
 
 from __future__ import annotations

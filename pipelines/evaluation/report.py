@@ -1,7 +1,7 @@
 """The report of an evaluation: one HTML file that needs nothing else.
 
-What always holds: no script, and nothing from another place; plots are SVG and clips are animated pictures inside the file. Every table
-has its number of clips, every mean of flow MSE its interval, and what was not measured says why.
+What always holds: no script, and nothing from another place; plots are SVG and clips are animated pictures inside the file. Every
+table has its number of clips, every mean of flow MSE its interval, and what was not measured says why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is asked of a system: a picture and a path a video, for the true paths and for every control that the system itself must make.
+"""What is asked of a system: a picture and a path a video, for the true paths and for each control that the system must make.
 
     model           the clip's first frame and its path
     wrong_path      the same picture, the path of the next clip (the last one takes the first's)
@@ -90,13 +90,13 @@ def _request(clip: EvalClip, seed: int) -> Request:
 
 
 def side_of(move: str, flow: np.ndarray) -> str:
-    """ "left" or "right", as the move is called, else to where the camera goes: away from the picture's mean flow; "" for neither."""
+    """Where the camera goes, "left" or "right": as the move is called, else against the picture's mean flow; "" for neither."""
     named = move.rsplit("_", 1)[-1]
     return named if named in ("left", "right") else _direction(flow, 0, ("left", "right"))
 
 
 def height_of(flow: np.ndarray) -> str:
-    """ "up" or "down": where the camera goes, by the picture's mean flow `[T-1, S, S, 2]`; "" for neither."""
+    """Where the camera goes, "up" or "down", by the picture's mean flow `[T-1, S, S, 2]`; "" for neither."""
     return _direction(flow, 1, ("up", "down"))
 
 
