@@ -108,6 +108,9 @@ def read_eval_clips(data: str, split: str | None, count: int, size: int, num_fra
             f"expected at least 2 clips with a camera path, so that one can take another's path, got {len(clips)}"
             + ("" if data == "rooms" else f" in {data}")
         )
+    names = [clip.name for clip in clips]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"expected clips of different names in {data}, got more than one {twice[0]}")
     return [clip.first(num_frames) for clip in clips], split
 
 

@@ -97,8 +97,11 @@ def test_bias_pairs_both_directions():
 
 def test_the_card_reads_it(measured):
     figures = {**without_nan(measured.figures), "split": "test"}
-    assert figures["mirror"]["clips"] > 0
-    assert f"{figures['flow_mse']['model']:.3f}" in measured_results(figures, "eval.json", 32)
+    text = measured_results(figures, "eval.json", 32)
+    assert f"| {figures['flow_mse']['planar_warp']:.3f} |" in text and "2 clips of procedural rooms" in text
+    assert ("Left and right moves" in text) == (figures["mirror"]["clips"] > 0)
+    del figures["flow_mse"]["planar_warp"]  # an earlier record
+    assert "planar_warp" not in measured_results({**figures, "data": "my clips"}, "eval.json", 32)
 
 
 def test_the_report_needs_nothing_else(measured, tmp_path):
@@ -112,6 +115,13 @@ def test_the_report_needs_nothing_else(measured, tmp_path):
     assert "pose: not asked for" in page
     write_sheet(measured, tmp_path / "sheet.png")
     assert np.asarray(Image.open(tmp_path / "sheet.png")).std() > 5
+
+
+def test_the_report_of_videos_says_what_is_missing(perfect):
+    figures = {**without_nan(perfect.figures), "videos": "outputs", "data": "rooms", "split": "validation"}
+    page = report_text(perfect, {**figures, "evaluation": {}, "versions": {}})
+    assert "outputs on rooms" in page and "no_camera: it always has a camera" in page
+    assert "<td>no camera</td>" not in page and "<td>flat picture</td>" in page
 
 
 def test_findings_say_what_the_intervals_say():
