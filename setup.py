@@ -20,6 +20,7 @@ FOLDERS = (
     "dataset_builders/captures",
     "dataset_builders/videos",
     "pipelines",
+    "pipelines/evaluation",
     "training_scripts",
     "checkpoints",
 )
@@ -51,6 +52,7 @@ setup(
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
         "camvig.metrics": ["perceptual_weights/*", "evaluate_modules/*/*.py"],
+        "camvig.pipelines.evaluation": ["*.jinja"],
         "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["*/*", "camvig-tiny/*/*"],
     },

@@ -16,13 +16,13 @@ import numpy as np
 
 from camvig.dataset_builders.captures.capture import read_capture
 from camvig.dataset_builders.captures.capture_pictures import load_picture
+from camvig.dataset_builders.clip_folders import parts_of
 from camvig.dataset_builders.clip_length import NUM_FRAMES
 from camvig.dataset_builders.estimated_flow import estimated_backward_flow
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.rooms.room_clips import room_clips
 from camvig.dataset_builders.videos.video_cutting import CutSettings, centre_crop, cut_video
 from camvig.dataset_builders.videos.video_folder import find_videos
-from camvig.training_scripts.tokenize_clips import parts_of
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 from camvig import CamViGPipeline
 from camvig.dataset_builders.rooms.room_clips import room_clips
 from camvig.metrics.flow_mse import dis_flow
-from camvig.pipelines.evaluate_pipeline import flow_errors, generate, to_picture
+from camvig.pipelines.evaluation.flow_scores import flow_errors
+from camvig.pipelines.evaluation.generation import generate, to_picture
 from camvig.pipelines.sampling_settings import SamplingSettings
 
 

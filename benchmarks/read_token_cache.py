@@ -11,9 +11,10 @@ import json
 import time
 from pathlib import Path
 
+from camvig.dataset_builders.clip_folders import parts_of
 from camvig.dataset_builders.token_cache import TokenCache
 from camvig.training_scripts.token_batches import TokenBatches
-from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips, parts_of
+from camvig.training_scripts.tokenize_clips import Tokenizers, encode_clips
 
 
 def main():

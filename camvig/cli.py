@@ -1,4 +1,4 @@
-"""The `camvig` command: `generate`, `demo`, `eval`, `convert-tokenizer`, `report`, `push` (`hub_commands`),
+"""The `camvig` command: `generate`, `demo`, `convert-tokenizer`, `report`, `eval` (`eval_commands`), `push` (`hub_commands`),
 `path` (`path_commands`), `data` (`data_commands`, `clip_commands`) and `study` (`study_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__, clip_commands, hub_commands, path_commands, study_commands
+from . import __version__, clip_commands, eval_commands, hub_commands, path_commands, study_commands
 from .modules import module
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(path_commands.app, name="path")
 app.add_typer(clip_commands.app, name="data")
 app.add_typer(study_commands.app, name="study")
 app.command()(hub_commands.push)
+app.command("eval")(eval_commands.evaluate)
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
@@ -120,32 +121,6 @@ def demo(
         guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
     )
     module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
-
-
-@app.command("eval")
-def evaluate(
-    json_file: Annotated[Path, typer.Option("--json", help="Where the figures go.")],
-    data: Annotated[Literal["rooms"], typer.Option(help="What to measure on: procedural rooms.")] = "rooms",
-    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="No scene is in two splits.")] = "test",
-    clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 64,
-    seed: Seed = 0,
-    contact_sheet: Annotated[Path | None, typer.Option(help="Also write a .png with some clips to look at.")] = None,
-    checkpoint: Checkpoint = "camvig-tiny",
-) -> None:
-    """Measure a checkpoint: flow MSE, PSNR, seconds."""
-    job = module("pipelines.video_job")
-    job.check_output_file(json_file, ".json")
-    if contact_sheet is not None:
-        job.check_output_file(contact_sheet, ".png")
-    pipeline = job.load_pipeline(checkpoint)
-    for file in filter(None, (json_file, contact_sheet)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    figures = module("pipelines.evaluate_pipeline").evaluate_rooms(
-        pipeline, split=split, clips=clips, seed=seed, sheet=contact_sheet
-    )
-    origin = {"checkpoint": checkpoint, "data": data, "split": split, "clips": clips, "seed": seed}
-    job.write_json({**origin, **figures}, json_file)
-    typer.echo(json_file)
 
 
 @app.command("convert-tokenizer")

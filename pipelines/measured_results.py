@@ -11,8 +11,13 @@ FLOW_ROWS = {
     "reconstruction": "reconstruction: the true frames through the tokenizer",
     "static": "static: the first frame repeated",
     "wrong_path": "wrong_path: another clip's path",
+    "mirrored_path": "mirrored_path: the path mirrored left to right",
     "no_camera": "no_camera: the missing-camera token",
+    "planar_warp": "planar_warp: the picture as a flat plane at its best depth (an oracle)",
+    "depth_warp": "depth_warp: the picture moved by the true depth of every frame (an oracle)",
+    "noise_floor": "noise_floor: the true frames through H.264",
 }
+"""Records before these controls existed have some of them."""
 
 
 def read_results(file: Path) -> dict[str, Any]:
@@ -34,24 +39,38 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
     """Flow MSE with its controls, PSNR, speed, and flow MSE by move.
 
     Args:
-        scores: what `evaluate_rooms` returns.
+        scores: what `camvig eval --json` writes.
         record: name of the file that holds them in full.
         image_size: pixels a side of the frames that were compared.
         machine: where it was timed (" on two cores"), which the figures do not say.
     """
     flow, psnr, hidden, mirror = scores["flow_mse"], scores["psnr"], scores["psnr_hidden"], scores["mirror"]
-    rows = [f"| {words} | {flow[name]:.3f} | {flow[name] / flow['static']:.2f} |" for name, words in FLOW_ROWS.items()]
+    world = "procedural rooms" if scores.get("data", "rooms") == "rooms" else f"`{scores['data']}`"
+    rows = [
+        f"| {words} | {flow[name]:.3f} | {flow[name] / flow['static']:.2f} |"
+        for name, words in FLOW_ROWS.items()
+        if flow.get(name) is not None
+    ]
     moves = [
         f"{name} {score['model'] / score['static']:.2f} ({score['clips']})"
         for name, score in scores["flow_mse_by_move"].items()
         if score["static"] > 0
     ]
-    split = (
-        "whose scenes and textures training never saw" if scores["split"] == "test" else f"({scores['split']} split)"
+    never_seen = scores["split"] == "test" and world == "procedural rooms"
+    split = "whose scenes and textures training never saw" if never_seen else f"({scores['split']} split)"
+    not_shown = (
+        f"; on pixels that the first frame does not show {hidden['reconstruction']:.1f} and {hidden['model']:.1f} dB"
+        if hidden["model"] is not None
+        else ""
+    )
+    sides = (
+        f"Left and right moves, each clip and its mirror image: {mirror['left']:.3f} and {mirror['right']:.3f} px². "
+        if "left" in mirror
+        else ""
     )
     return "\n".join(
         [
-            f"{scores['clips']} clips of procedural rooms {split}, 17 frames each; optical flow by OpenCV DIS",
+            f"{scores['clips']} clips of {world} {split}, 17 frames each; optical flow by OpenCV DIS",
             f"(`metrics/flow_mse.py` says why); temperature {scores['settings']['temperature']:g}, guidance "
             f"{scores['settings']['guidance_scale']:g}. The full record is `{record}`.",
             "",
@@ -59,10 +78,8 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
             "| --- | --- | --- |",
             *rows,
             "",
-            f"PSNR: reconstruction {psnr['reconstruction']:.1f} dB, generated {psnr['model']:.1f} dB; on pixels that the first "
-            f"frame does not show {hidden['reconstruction']:.1f} and {hidden['model']:.1f} dB.",
-            f"Left and right moves, each clip and its mirror image: {mirror['left']:.3f} and {mirror['right']:.3f} px². One video "
-            f"alone{machine}: {scores['seconds_per_video']:.1f} s,",
+            f"PSNR: reconstruction {psnr['reconstruction']:.1f} dB, generated {psnr['model']:.1f} dB{not_shown}.",
+            f"{sides}One video alone{machine}: {scores['seconds_per_video']:.1f} s,",
             f"{scores['tokens_per_second']:.0f} ids a second. Flow MSE over static by move (clips): {', '.join(moves)}.",
             "",
         ]

@@ -6,9 +6,7 @@ code that makes the training ids (`tokenize_clips.encode_clips`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -17,10 +15,11 @@ import torch
 from torch import Tensor
 
 from ..camera_paths.camera_path import CameraPath
+from ..dataset_builders.clip_folders import spread_clips
 from ..dataset_builders.clip_length import FPS
 from ..dataset_builders.clip_variants import relative_path
 from ..dataset_builders.rooms.room_clips import room_clips
-from .tokenize_clips import BATCH_CLIPS, Tokenizers, encode_clips, parts_of
+from .tokenize_clips import BATCH_CLIPS, Tokenizers, encode_clips
 
 _IDS = ("image_ids", "video_ids", "camera_ids")
 
@@ -45,7 +44,7 @@ def held_out_clips(tokenizers: Tokenizers, count: int, folder: str | Path | None
         ValueError: fewer than two clips with a path, so that none could take another's.
     """
     size = tokenizers.visual.config.image_size
-    clips = _folder_clips(Path(folder), count) if folder else _rooms(count, size)
+    clips = list(spread_clips(Path(folder), count)) if folder else _rooms(count, size)
     if len(clips) < 2:
         raise ValueError(
             f"expected at least 2 held-out clips with a camera path, so that one can take another's, got {len(clips)}"
@@ -61,14 +60,6 @@ def held_out_clips(tokenizers: Tokenizers, count: int, folder: str | Path | None
 
 def _rooms(count: int, size: int) -> list[dict]:
     return [{**vars(clip), "has_path": True} for clip in room_clips("validation", count, size=size)]
-
-
-def _folder_clips(folder: Path, count: int) -> list[dict]:
-    """The first clips of each part, about as many of one as of another."""
-    parts = parts_of(folder)
-    share = math.ceil(count / len(parts))
-    chosen = (clip for part in parts for clip in islice((c for c in part.clips() if c["has_path"]), share))
-    return list(islice(chosen, count))
 
 
 def _resized(frames: np.ndarray, size: int) -> np.ndarray:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from ..pipelines.svg_charts import Series, line_chart
 from .run_folder import RunFolder
-from .svg_charts import Series, line_chart
 
 TRAINING, HELD_OUT = "train", "validation"
 FRAMES, FACTORS = r"loss_frame_(\d+)", r"loss_factor_(\d+)"

@@ -12,27 +12,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from ..dataset_builders.clip_cache import SHARD_CLIPS, ClipCache, shards_in
-from ..dataset_builders.clip_checks import median_depth
-from ..dataset_builders.clip_depth import decode_depth
-from ..dataset_builders.clip_rows import camera_path_of
+from ..dataset_builders.clip_cache import SHARD_CLIPS
+from ..dataset_builders.clip_folders import Part, parts_of, source_name
 from ..dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
-from ..dataset_builders.clip_videos import decode_video
 from ..dataset_builders.estimated_flow import estimated_backward_flow
 from ..dataset_builders.exact_flow import backward_flow
-from ..dataset_builders.render_clips import clip_files
-from ..dataset_builders.scenes.scene_paths import in_usual_scale
 from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
@@ -75,60 +69,6 @@ def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer)
         for name, weights in sorted(model.state_dict().items()):
             digest.update(name.encode() + weights.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Clips that become one part of the cache."""
-
-    source: str  # see `source_name`
-    number: int
-    file: Path | None  # of Parquet, or
-    cache: ClipCache | None  # of which it is shard `number`
-
-    def clips(self) -> Iterator[dict]:
-        """Each clip: frames `[T, H, W, 3]`, has_path, intrinsics; with a path camera_to_world and median_depth; depth or None."""
-        if self.cache is not None:
-            numbers = range(self.number * SHARD_CLIPS, (self.number + 1) * SHARD_CLIPS)
-            yield from ({**self.cache[number], "has_path": True} for number in numbers)
-        else:
-            yield from map(clip_of_row, pq.read_table(self.file).to_pylist())
-
-
-def parts_of(folder: Path) -> list[Part]:
-    """The parts that a folder's clips become, in order. `ValueError` if it holds none."""
-    files, source = clip_files(folder) if folder.is_dir() else [], source_name(folder)
-    if files:
-        return [Part(source, number, file, None) for number, file in enumerate(files)]
-    shards = shards_in(folder) if folder.is_dir() else []
-    if not shards:
-        raise ValueError(
-            f"expected a folder of clips (*.parquet, or shards of rendered clips), got {folder}: none there"
-        )
-    cache = ClipCache(shards)
-    return [Part(source, number, None, cache) for number in range(len(shards))]
-
-
-def source_name(folder: Path) -> str:
-    """A folder's name; with that of the folder around it if it is a split's."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}-{folder.name}" if folder.name in ("train", "validation", "test") else folder.name
-
-
-def clip_of_row(row: dict) -> dict:
-    """A row of a clip dataset -> a clip as `Part.clips` gives it."""
-    frames = decode_video(row["video"]["bytes"])
-    clip = {"frames": frames, "has_path": row["has_path"], "move": row["move"], "depth": None}
-    clip |= {"licence": row.get("licence", "")}
-    if not row["has_path"]:
-        return clip | {"intrinsics": np.array(row["intrinsics"]), "camera_to_world": np.array(row["camera_to_world"])}
-    path = camera_path_of(row)
-    clip |= {"intrinsics": path.intrinsics, "camera_to_world": path.camera_to_world, "median_depth": 1.0}
-    if row.get("depth"):
-        depth = decode_depth(row["depth"], frames.shape[1:3])
-        poses, scaled = in_usual_scale(depth, path.camera_to_world)
-        clip |= {"camera_to_world": poses, "depth": scaled, "median_depth": median_depth(scaled[0])}
-    return clip
 
 
 def variants_of(clip: dict) -> list[tuple[dict, str]]:

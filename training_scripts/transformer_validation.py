@@ -16,7 +16,9 @@ from torch import Tensor
 
 from ..metrics.flow_mse import dis_flow
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
-from ..pipelines.evaluate_pipeline import flow_errors, generate_with_controls, mean, static_video, to_frames, to_picture
+from ..pipelines.evaluation.controls import static_video
+from ..pipelines.evaluation.flow_scores import flow_errors, mean
+from ..pipelines.evaluation.generation import generate_with_controls, to_frames, to_picture
 from ..pipelines.pipeline_camvig import CamViGPipeline
 from .held_out_clips import HeldOutClips
 from .sample_sheet import sample_sheet

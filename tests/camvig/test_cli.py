@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -240,26 +239,6 @@ def test_the_demo_has_three_pictures_and_three_paths():
         assert picture.stat().st_size < 100_000 and picture.name in credits
     for text in demo.DEMO_PATHS.values():
         CameraPath.from_text(text)
-
-
-def test_eval_writes_what_the_measurement_gives(tiny_checkpoint, tmp_path, monkeypatch, capsys):
-    def evaluate_rooms(pipeline, split, clips, seed, sheet):
-        assert pipeline.num_frames == 17 and sheet == tmp_path / "new" / "sheet.png"
-        return {"flow_mse": {"model": 1.5}, "asked": [split, clips, seed]}
-
-    module = SimpleNamespace(evaluate_rooms=evaluate_rooms)
-    monkeypatch.setitem(sys.modules, "camvig.pipelines.evaluate_pipeline", module)
-    command = ["eval", "--checkpoint", str(tiny_checkpoint), "--data", "rooms", "--split", "test", "--clips", "3"]
-    sheet, result = tmp_path / "new" / "sheet.png", tmp_path / "new" / "eval.json"
-    assert main([*command, "--seed", "5", "--json", str(result), "--contact-sheet", str(sheet)]) == 0
-    figures = json.loads(result.read_text())
-    assert figures["flow_mse"]["model"] == 1.5 and figures["asked"] == ["test", 3, 5]
-    assert figures["checkpoint"] == str(tiny_checkpoint) and figures["seed"] == 5
-    capsys.readouterr()
-    for wrong, status in ((["--json", "eval.txt"], 1), (["--json", "e.json", "--data", "cities"], 2), ([], 2)):
-        assert main([*command, *wrong]) == status
-        line = capsys.readouterr().err
-        assert line.startswith("camvig: error: ") and line.count("\n") == 1
 
 
 def test_the_real_command_gives_its_status_to_the_shell(tiny_checkpoint, picture_file, tmp_path):

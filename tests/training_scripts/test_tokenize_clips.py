@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from camvig.dataset_builders import render_clips as rendering
+from camvig.dataset_builders.clip_folders import clip_of_row, parts_of
 from camvig.dataset_builders.clip_rows import SHARED_COLUMNS, no_path_columns, video_column
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.render_clips import render_clips
@@ -14,10 +15,8 @@ from camvig.dataset_builders.token_cache import TokenCache, parts_in
 from camvig.training_scripts.token_batches import TokenBatches
 from camvig.training_scripts.tokenize_clips import (
     Tokenizers,
-    clip_of_row,
     encode_clips,
     fingerprint_of,
-    parts_of,
     tokenize_clips,
     variants_of,
 )

@@ -9,7 +9,8 @@ import torch
 from camvig.dataset_builders import render_clips as rendering
 from camvig.dataset_builders.render_clips import render_clips
 from camvig.dataset_builders.rooms.room_clips import room_clips
-from camvig.pipelines.evaluate_pipeline import evaluate_rooms
+from camvig.pipelines.evaluation.eval_clips import read_eval_clips
+from camvig.pipelines.evaluation.evaluate import evaluate_pipeline
 from camvig.training_scripts.held_out_clips import HeldOutClips, held_out_clips
 from camvig.training_scripts.sample_sheet import sample_sheet
 from camvig.training_scripts.tokenize_clips import Tokenizers
@@ -47,10 +48,11 @@ def test_held_out_clips_of_a_folder_are_spread_over_its_files(tokenizers, tmp_pa
 
 def test_validation_reports_the_numbers_of_the_evaluation(tiny_pipeline, tokenizers, clips):
     results = TransformerValidation(clips, tokenizers, generated=3)(tiny_pipeline.transformer)
-    expected = evaluate_rooms(tiny_pipeline, split="validation", clips=3)["flow_mse"]
-    assert results["flow_mse"] == pytest.approx(expected.pop("model"))
-    for control, value in expected.items():
-        assert results[f"flow_mse_{control}"] == pytest.approx(value), control
+    rooms, _ = read_eval_clips("rooms", "validation", 3, size=32, num_frames=17)
+    expected = evaluate_pipeline(tiny_pipeline, rooms, pose_clips=0).figures["flow_mse"]
+    assert results["flow_mse"] == pytest.approx(expected["model"])
+    for control in ("reconstruction", "static", "wrong_path", "no_camera"):
+        assert results[f"flow_mse_{control}"] == pytest.approx(expected[control]), control
     assert results["flow_mse_ratio"] == pytest.approx(results["flow_mse"] / results["flow_mse_static"])
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from camvig.training_scripts.svg_charts import (
+from camvig.pipelines.svg_charts import (
     BOTTOM,
     HEIGHT,
     LEFT,

@@ -52,7 +52,12 @@ class Scale:
 
 
 def line_chart(
-    name: str, series: Sequence[Series], last_step: float, from_zero: bool = False, log: bool = False
+    name: str,
+    series: Sequence[Series],
+    last_step: float,
+    from_zero: bool = False,
+    log: bool = False,
+    step_name: str = "step",
 ) -> str:
     """An `<svg>` with the steps 0 to `last_step` along x; `name` is what a screen reader says. "" if there is nothing to draw."""
     drawn = [(one, thinned(one.points)) for one in series]
@@ -63,7 +68,11 @@ def line_chart(
     y_ticks = _ticks(0.0 if from_zero else min(values), max(values), is_log)
     x = Scale(0, last_step or 1, LEFT, WIDTH - RIGHT)
     y = Scale(y_ticks[0], y_ticks[-1], HEIGHT - BOTTOM, TOP, is_log)
-    parts = [*_grid(x, y, y_ticks), *(_line(one, points, x, y) for one, points in drawn), *_labels(drawn, x, y)]
+    parts = [
+        *_grid(x, y, y_ticks, step_name),
+        *(_line(one, points, x, y, step_name) for one, points in drawn),
+        *_labels(drawn, x, y),
+    ]
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}">'
         f"<title>{escape(name)}</title>{''.join(parts)}</svg>"
@@ -91,7 +100,7 @@ def _ticks(low: float, high: float, is_log: bool) -> list[float]:
     return [float(tick) for tick in MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
 
 
-def _grid(x: Scale, y: Scale, y_ticks: Sequence[float]) -> list[str]:
+def _grid(x: Scale, y: Scale, y_ticks: Sequence[float], step_name: str) -> list[str]:
     parts = []
     for tick in y_ticks:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
@@ -101,11 +110,11 @@ def _grid(x: Scale, y: Scale, y_ticks: Sequence[float]) -> list[str]:
         parts.append(
             f'<text class="tick" x="{x(tick):.1f}" y="{HEIGHT - 8}" text-anchor="middle">{short(float(tick))}</text>'
         )
-    parts.append(f'<text class="tick" x="{WIDTH - RIGHT + 24}" y="{HEIGHT - 8}">step</text>')
+    parts.append(f'<text class="tick" x="{WIDTH - RIGHT + 24}" y="{HEIGHT - 8}">{escape(step_name)}</text>')
     return parts
 
 
-def _line(one: Series, points: Sequence[Point], x: Scale, y: Scale) -> str:
+def _line(one: Series, points: Sequence[Point], x: Scale, y: Scale, step_name: str) -> str:
     runs: list[list[str]] = [[]]
     for step, value in points:
         if math.isfinite(value):
@@ -114,8 +123,8 @@ def _line(one: Series, points: Sequence[Point], x: Scale, y: Scale) -> str:
             runs.append([])
     lines = "".join(f'<polyline points="{" ".join(run)}"/>' for run in runs if run)
     dots = "".join(
-        f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3"><title>{escape(one.label)}, step {step:g}: {value:.4g}'
-        "</title></circle>"
+        f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="3"><title>{escape(one.label)}, '
+        f"{escape(step_name)} {step:g}: {value:.4g}</title></circle>"
         for step, value in (points if one.markers or len(points) == 1 else [])
         if math.isfinite(value)
     )

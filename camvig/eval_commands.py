@@ -1,0 +1,93 @@
+"""`camvig eval`: a checkpoint, or another system's videos, measured on clips with every control."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .modules import module
+
+DEFAULT_CHECKPOINT = "camvig-tiny"
+DEFAULT_SIZE = 64
+
+
+def evaluate(
+    checkpoint_argument: Annotated[
+        str | None, typer.Argument(metavar="[CHECKPOINT]", help="As --checkpoint.", show_default=False)
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where the figures go.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write one self-contained .html page.")] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            help="What to measure on: rooms, a folder of clips (camvig data render-clips, cut-videos), or with --videos "
+            "a folder of RealEstate10K camera files."
+        ),
+    ] = "rooms",
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(help="No scene is in two splits [default: test, or a whole folder without splits]."),
+    ] = None,
+    clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of sampling, pose recovery and intervals.")] = 0,
+    videos: Annotated[
+        Path | None, typer.Option(help="A folder of another system's videos, named by clip, instead of a checkpoint.")
+    ] = None,
+    inputs: Annotated[
+        Path | None,
+        typer.Option("--export-inputs", help="Only write the pictures and paths that another system is to be given."),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="With --videos and --export-inputs: the first frames of each clip [default: 17].")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=16, help="With --videos and --export-inputs: pixels a side [default: 64].")
+    ] = None,
+    pose_clips: Annotated[
+        int, typer.Option(min=0, help="How many clips to recover poses of; 0 = none. Seconds a clip.")
+    ] = 8,
+    pose_trials: Annotated[int, typer.Option(min=1, help="Trials of each recovery.")] = 2,
+    stride: Annotated[
+        int, typer.Option(min=1, help="With RealEstate10K files: frame i of a video has their pose i * stride.")
+    ] = 1,
+    contact_sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", "--sheet", help="Also write a .png with some clips to look at.")
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(
+            help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.", show_default=DEFAULT_CHECKPOINT
+        ),
+    ] = None,
+) -> None:
+    """Measure a checkpoint, or a folder of videos, with all controls: flow MSE, poses, bias, PSNR, SSIM, seconds."""
+    given = [name for name in (checkpoint_argument, checkpoint) if name is not None]
+    if len(given) == 2 or (given and (videos or inputs)):
+        raise ValueError("expected one thing to measure: a checkpoint, --videos, or --export-inputs")
+    if json_file is None and inputs is None:
+        raise typer.BadParameter("expected --json, where the figures go")
+    if not (videos or inputs) and (frames or size):
+        raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
+    job = module("pipelines.evaluation.eval_job")
+    settings = job.EvalSettings(
+        data=data,
+        split=split,
+        clips=clips,
+        seed=seed,
+        frames=frames,
+        size=size or DEFAULT_SIZE,
+        pose_clips=pose_clips,
+        pose_trials=pose_trials,
+        stride=stride,
+    )
+    if inputs is not None:
+        written = [job.write_inputs(settings, inputs)]
+    elif videos is not None:
+        written = job.measure_videos(videos, settings, json_file, report, contact_sheet)
+    else:
+        checkpoint = given[0] if given else DEFAULT_CHECKPOINT
+        written = job.measure_checkpoint(checkpoint, settings, json_file, report, contact_sheet)
+    for file in written:
+        typer.echo(file)

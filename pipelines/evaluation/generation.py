@@ -1,0 +1,101 @@
+"""Videos of a `CamViGPipeline` at the model's own size, in batches, one seed each: what evaluation and validation measure.
+
+What always holds: pictures `[1, 3, S, S]` in [-1, 1] are already squashed to the model's square, as their intrinsics say; videos
+are `[T, S, S, 3]` uint8; what is random comes from the seeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ...camera_paths.camera_path import CameraPath
+from ...dataset_builders.estimated_flow import estimated_backward_flow
+from ..pipeline_camvig import CamViGPipeline
+from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from .eval_clips import EvalClip
+from .requests import Request, Videos
+
+BATCH_SIZE = 16
+
+
+class PipelineSource:
+    """A checkpoint as a `VideoSource`."""
+
+    def __init__(self, pipeline: CamViGPipeline, settings: SamplingSettings = DEFAULT_SAMPLING):
+        self.pipeline, self.settings = pipeline, settings
+
+    def videos(self, kind: str, requests: list[Request]) -> Videos:
+        """Generated, all of them."""
+        pictures = [to_picture(request.picture) for request in requests]
+        paths, seeds = [request.path for request in requests], [request.seed for request in requests]
+        return generate(self.pipeline, pictures, paths, seeds, self.settings, description=kind.replace("_", " "))
+
+    def reconstruct(self, clips: list[EvalClip]) -> Videos:
+        """The true frames through the visual tokenizer; the motion kind gets exact flow where there is depth, else estimated."""
+        return [reconstruct(self.pipeline, clip) for clip in tqdm(clips, desc="reconstruction", mininterval=5)]
+
+
+def generate_with_controls(
+    pipeline: CamViGPipeline,
+    pictures: list[Tensor],
+    paths: list[CameraPath],
+    seeds: list[int],
+    settings: SamplingSettings = DEFAULT_SAMPLING,
+) -> dict[str, Videos]:
+    """As `generate`, three times: `model` with the true paths, `wrong_path` with the next clip's, `no_camera` with none."""
+    asked = {"model": paths, "wrong_path": paths[1:] + paths[:1], "no_camera": [None] * len(paths)}
+    return {name: generate(pipeline, pictures, given, seeds, settings) for name, given in asked.items()}
+
+
+@torch.no_grad()
+def generate(
+    pipeline: CamViGPipeline,
+    pictures: list[Tensor],
+    paths: list[CameraPath] | list[None] | list[CameraPath | None],
+    seeds: list[int],
+    settings: SamplingSettings = DEFAULT_SAMPLING,
+    description: str | None = None,
+) -> Videos:
+    """Pictures and paths, one seed each -> videos; a progress bar with a description."""
+    videos = []
+    starts = range(0, len(pictures), BATCH_SIZE)
+    for start in tqdm(starts, desc=description, mininterval=5) if description else starts:
+        part = slice(start, start + BATCH_SIZE)
+        camera_ids = [None if path is None else pipeline.encode_path(path) for path in paths[part]]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
+        on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
+        image_ids = pipeline.encode_pictures(on_device)
+        ids = pipeline.generate_ids(image_ids, camera_ids, generators, asdict(settings))
+        videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, on_device, strict=True)]
+    return videos
+
+
+@torch.no_grad()
+def reconstruct(pipeline: CamViGPipeline, clip: EvalClip) -> np.ndarray:
+    """The true frames of a clip through the visual tokenizer, `[T, S, S, 3]` uint8."""
+    tokenizer = pipeline.visual_tokenizer
+    device = tokenizer.device
+    video = torch.cat([to_picture(frame) for frame in clip.frames])[None].transpose(1, 2).to(device)
+    if tokenizer.config.kind == "plain":
+        ids = tokenizer.encode(video)
+    else:
+        known = clip.depth is not None
+        flow, visibility, _ = clip.to_first_frame if known else estimated_backward_flow(clip.frames)
+        visible = torch.from_numpy(visibility)[None, :, None].float().to(device)
+        ids = tokenizer.encode(video, torch.from_numpy(flow)[None].to(device), visible)
+    return to_frames(pipeline.decode_video(ids[0], video[:, :, 0]))
+
+
+def to_picture(frame: np.ndarray) -> Tensor:
+    """`[S, S, 3]` uint8 -> `[1, 3, S, S]` in [-1, 1]."""
+    return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def to_frames(video: Tensor) -> np.ndarray:
+    """`[T, 3, S, S]` in [0, 1] -> `[T, S, S, 3]` uint8."""
+    return (video * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,55 @@
+"""`camvig eval`: its files, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from camvig.cli import main
+
+
+def test_a_checkpoint_gives_json_page_and_sheet(tiny_checkpoint, tmp_path, capsys):
+    files = [tmp_path / "new" / name for name in ("eval.json", "eval.html", "sheet.png")]
+    options = ["--split", "validation", "--clips", "2", "--seed", "5", "--pose-clips", "0"]
+    outputs = [
+        part for pair in zip(("--json", "--report", "--contact-sheet"), map(str, files), strict=True) for part in pair
+    ]
+    assert main(["eval", str(tiny_checkpoint), *options, *outputs]) == 0
+    assert capsys.readouterr().out.splitlines() == list(map(str, files)) and all(file.is_file() for file in files)
+    figures = json.loads(files[0].read_text())
+    assert figures["checkpoint"] == str(tiny_checkpoint) and figures["data"] == "rooms"
+    assert (figures["split"], figures["clips"], figures["seed"]) == ("validation", 2, 5)
+    assert figures["flow_mse"]["planar_warp"] > 0 and figures["settings"]["temperature"] == 0.5
+    assert figures["evaluation"]["pose_clips"] == 0 and figures["versions"]["torch"]
+    assert "NaN" not in files[0].read_text() and "Infinity" not in files[0].read_text()
+
+
+def test_inputs_are_exported(tmp_path, capsys):
+    command = ["eval", "--export-inputs", str(tmp_path / "inputs"), "--clips", "2", "--size", "32", "--frames", "9"]
+    assert main(command) == 0
+    said = json.loads((tmp_path / "inputs" / "inputs.json").read_text())
+    assert (said["clips"], said["frames"], said["size"], said["split"]) == (2, 9, 32, "test")
+    assert capsys.readouterr().out.strip() == str(tmp_path / "inputs")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--json", "eval.txt"], 1, "ends in .json"),
+        (["--json", "e.json", "--report", "page.txt"], 1, "ends in .html"),
+        (["--json", "e.json", "--data", "cities"], 1, "expected rooms or a folder of clips as data, got cities"),
+        (["--json", "e.json", "--checkpoint", "x", "--videos", "y"], 1, "expected one thing to measure"),
+        (["--json", "e.json", "--frames", "9"], 1, "a checkpoint has its own"),
+        (["--json", "e.json", "--videos", "nowhere"], 1, "expected a folder of videos, got nowhere"),
+        (["--json", "e.json", "--split", "holiday"], 2, "holiday"),
+        ([], 2, "expected --json"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(options, status, message, tiny_checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    checkpoint = [] if {"--checkpoint", "--videos"} & set(options) else ["--checkpoint", str(tiny_checkpoint)]
+    assert main(["eval", *checkpoint, *options]) == status
+    line = capsys.readouterr().err
+    assert line.startswith("camvig: error: ") and line.count("\n") == 1 and message in line
+    assert not list(tmp_path.iterdir())
