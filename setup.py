@@ -51,7 +51,7 @@ setup(
     package_data={
         "camvig": ["demo_pictures/*", "py.typed"],
         "camvig.dataset_builders": ["panoramas/*"],
-        "camvig.metrics": ["perceptual_weights/*"],
+        "camvig.metrics": ["perceptual_weights/*", "evaluate_modules/*/*.py"],
         "camvig.pipelines.evaluation": ["*.jinja"],
         "camvig.training_scripts": ["configs/*.yaml", "configs/accelerate/*.yaml", "*.jinja"],
         "camvig.checkpoints": ["camvig-tiny/*", "camvig-tiny/*/*"],
@@ -86,7 +86,7 @@ setup(
         "lpips": ["lpips>=0.1.4", "torchvision"],
         "raft": ["torchvision"],
         "evaluate": ["evaluate>=0.4.6"],
-        "test": ["pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
+        "test": ["evaluate>=0.4.6", "pycolmap>=4.2", "hypothesis>=6.130", "pytest>=8.3", "pytest-xdist>=3.6"],
         "dev": ["build>=1.2", "pyright[nodejs]>=1.1.400", "ruff>=0.12"],
     },
     entry_points={"console_scripts": ["camvig=camvig.cli:main"]},

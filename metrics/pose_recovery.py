@@ -5,13 +5,16 @@ free, one picture sequence cannot know it. A clip that tells nothing (no texture
 result without poses and with its reason, never an exception. The lens is given and never refined. The seed fixes every
 number.
 
-How: frames grow by cubic interpolation to a shorter side of `SIZE` pixels, SIFT features of all pairs of frames are matched.
-First a camera that only turns is tried, because there structure from motion is degenerate: each frame in turn gets the
-rotation that carries the rays of most matches onto those of all earlier frames (RANSAC over two matches, then least squares).
-If it explains the matches (`MIN_ROTATION_SHARE` of those that fit any rigid two-view geometry, within `ROTATION_TOLERANCE`), the
-poses are those rotations, without translation. Else the global mapper estimates them in several trials that differ in the seed of
-every random choice; the trial nearest to all others is taken. All thresholds are our choice, made by
-`benchmarks/pose_recovery.py`; docs/metrics.md has what was measured.
+How: frames are resized (cubic where they grow) to a shorter side of `SIZE` pixels; SIFT features of all pairs are matched.
+Two explanations compete, because structure from motion is degenerate where a camera only turns. (1) Rotations alone: each
+frame in turn gets the rotation that carries the rays of most matches onto those of all earlier frames (RANSAC over two
+matches, then least squares). (2) The global mapper, in several trials that differ in the seed of every random choice; of
+the trials with all frames the one whose rotations are nearest to all others' is taken.
+
+Rotations alone are taken where their median residual over all matches is at most `MOST_RESIDUAL_RATIO` times the mapper's median
+distance from the epipolar lines (equal noise in both axes would make that ratio 1.75; parallax makes it larger), or, where
+the mapper finds nothing, at most `MOST_ROTATION_RESIDUAL`. All thresholds are our choice;
+`benchmarks/pose_recovery.py` measures what comes of them.
 """
 
 from __future__ import annotations
@@ -29,15 +32,18 @@ from ..camera_paths.rigid_motion import invert, pose_matrices, relative_to_first
 from .camera_path_errors import rotation_errors
 from .clip_arrays import check_clip
 
-SIZE = 384  # pixels of the shorter side in which features are found
+SIZE = 256  # pixels of the shorter side in which features are found
+PEAK_THRESHOLD = 0.002  # of SIFT; COLMAP's own 0.0067 finds too little in small frames
 MIN_MATCHES = 15  # of a frame with all earlier ones
-ROTATION_TOLERANCE = 0.5  # pixels of the given frames
-MIN_ROTATION_SHARE = 0.9
+ROTATION_TOLERANCE = 1.0  # pixels of the given frames, of the matches that a rotation is fitted to
 ROTATION_DRAWS, REFINEMENTS = 200, 4
+MOST_RESIDUAL_RATIO = 2.5
+MOST_ROTATION_RESIDUAL, NO_RESIDUAL = 0.25, 0.02  # pixels of the given frames
 NO_TEXTURE = "too few features"
 TOO_FEW_MATCHES = "too few matches between frames"
 NO_MODEL = "the global mapper found no model"
 FRAMES_MISSING = "the global mapper left frames out"
+NO_PAIRS = np.empty((0, 2), np.intp)
 
 
 class RecoveredPoses(NamedTuple):
@@ -56,10 +62,11 @@ class RecoveredPoses(NamedTuple):
 
 
 class _Matches(NamedTuple):
-    """What fits a rigid two-view geometry: unit rays in each camera's axes, frame by frame."""
+    """What fits a rigid two-view geometry: features as unit rays in each camera's axes."""
 
-    rays: list[np.ndarray]  # [N_t, 3] of the features of each frame
+    rays: list[np.ndarray]  # [N_t, 3] of each frame
     pairs: dict[tuple[int, int], np.ndarray]  # (earlier, later) -> indices [M, 2]
+    focal_lengths: np.ndarray  # [T] in pixels of the given frames
 
 
 def recover_poses(frames: np.ndarray, intrinsics: np.ndarray, *, trials: int = 3, seed: int = 0) -> RecoveredPoses:
@@ -86,36 +93,44 @@ def recover_poses(frames: np.ndarray, intrinsics: np.ndarray, *, trials: int = 3
 def _recover(
     pycolmap: Any, database: Path, lenses: np.ndarray, size: tuple[int, int], trials: int, seed: int
 ) -> RecoveredPoses:
-    found = []
-    for trial in range(seed, seed + trials):
-        _match(pycolmap, database, trial)
-        if trial == seed:
-            matches = _read_matches(pycolmap, database, lenses)
-            if max(len(rays) for rays in matches.rays) < MIN_MATCHES:
-                return RecoveredPoses(None, "none", 0, 0, NO_TEXTURE)
-            rotations, share = _rotation_only(matches, lenses, size, np.random.default_rng(seed))
-            if rotations is None:
-                return RecoveredPoses(None, "none", 0, 0, TOO_FEW_MATCHES)
-            if share >= MIN_ROTATION_SHARE:
-                poses = relative_to_first(pose_matrices(rotations, np.zeros((len(rotations), 3))))
-                return RecoveredPoses(poses, "rotation", len(poses), 1)
-        found.append(_map(pycolmap, database, len(lenses), trial))
-    whole = [poses for poses, _ in found if poses is not None]
-    most = max(registered for _, registered in found)
-    if not whole:
-        return RecoveredPoses(None, "none", most, 0, FRAMES_MISSING if most else NO_MODEL)
-    return RecoveredPoses(_most_central(whole), "global mapper", len(lenses), len(whole))
+    _match(pycolmap, database, seed)
+    matches = _read_matches(pycolmap, database, lenses, size)
+    if max(len(rays) for rays in matches.rays) < MIN_MATCHES:
+        return RecoveredPoses(None, "none", 0, 0, NO_TEXTURE)
+    turning = _rotation_only(matches, np.random.default_rng(seed))
+    if turning is None:
+        return RecoveredPoses(None, "none", 0, 0, TOO_FEW_MATCHES)
+    rotation_residual = _rotation_residual(matches, turning)
+    whole, most = [], 0
+    for trial in range(trials):
+        if trial:
+            _match(pycolmap, database, seed + trial)
+        poses, registered = _map(pycolmap, database, len(lenses), seed + trial)
+        most = max(most, registered)
+        if poses is not None and not whole:
+            least = max(MOST_RESIDUAL_RATIO * _epipolar_residual(matches, poses), NO_RESIDUAL)
+            if rotation_residual <= least:
+                return RecoveredPoses(turning, "rotation", len(turning), 1)
+        whole += [] if poses is None else [poses]
+    if whole:
+        return RecoveredPoses(_most_central(whole), "global mapper", len(lenses), len(whole))
+    if rotation_residual <= MOST_ROTATION_RESIDUAL:
+        return RecoveredPoses(turning, "rotation", len(turning), 1)
+    return RecoveredPoses(None, "none", most, 0, FRAMES_MISSING if most else NO_MODEL)
 
 
 def _find_features(pycolmap: Any, database: Path, frames: np.ndarray, lenses: np.ndarray, seed: int) -> None:
-    """Write the grown frames beside the database, and into it a known lens and SIFT features for each."""
+    """Write the resized frames beside the database, and into it a known lens and SIFT features for each."""
     height, width = frames.shape[1:3]
-    size = round(width * SIZE / min(height, width)), round(height * SIZE / min(height, width))
+    grown = SIZE / min(height, width)
+    size = round(width * grown), round(height * grown)
+    interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
     for number, frame in enumerate(frames):
-        grown = cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(grown, cv2.COLOR_RGB2BGR))
+        resized = cv2.resize(frame, size, interpolation=interpolation)
+        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
     reading, extraction = pycolmap.ImageReaderOptions(), pycolmap.FeatureExtractionOptions()
     reading.camera_model, extraction.num_threads, extraction.use_gpu = "PINHOLE", 1, False
+    extraction.sift.peak_threshold = PEAK_THRESHOLD
     pycolmap.set_random_seed(seed)
     pycolmap.extract_features(
         database, database.parent, camera_mode=pycolmap.CameraMode.PER_IMAGE, reader_options=reading,
@@ -141,7 +156,7 @@ def _match(pycolmap: Any, database: Path, seed: int) -> None:
     )
 
 
-def _read_matches(pycolmap: Any, database: Path, lenses: np.ndarray) -> _Matches:
+def _read_matches(pycolmap: Any, database: Path, lenses: np.ndarray, size: tuple[int, int]) -> _Matches:
     with pycolmap.Database.open(database) as opened:
         images = sorted(opened.read_all_images(), key=lambda image: image.name)
         ids = [image.image_id for image in images]
@@ -157,38 +172,54 @@ def _read_matches(pycolmap: Any, database: Path, lenses: np.ndarray) -> _Matches
                 if opened.exists_two_view_geometry(earlier_id, later_id):
                     inliers = opened.read_two_view_geometry(earlier_id, later_id).inlier_matches
                     pairs[earlier, later] = np.asarray(inliers).reshape(-1, 2)
-    return _Matches(rays, pairs)
+    return _Matches(rays, pairs, (lenses[:, :2] * (size[1], size[0])).mean(axis=1))
 
 
-def _rotation_only(
-    matches: _Matches, lenses: np.ndarray, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[np.ndarray | None, float]:
-    """Rotations [T, 3, 3] of a camera that only turns, and the share of matches of the worst frame that they explain.
-
-    None where a frame has fewer than `MIN_MATCHES` matches with all earlier ones.
-    """
-    rotations, shares = [np.eye(3)], []
-    for later in range(1, len(lenses)):
-        partners = [
-            (earlier, matches.pairs[earlier, later]) for earlier in range(later) if (earlier, later) in matches.pairs
-        ]
-        if sum(len(pairs) for _, pairs in partners) < MIN_MATCHES:
-            return None, 0.0
+def _rotation_only(matches: _Matches, rng: np.random.Generator) -> np.ndarray | None:
+    """Poses [T, 4, 4] of a camera that only turns, or None where a frame has too few matches with all earlier ones."""
+    rotations = [np.eye(3)]
+    for later, focal_length in enumerate(matches.focal_lengths[1:], 1):
+        pairs = [(earlier, matches.pairs.get((earlier, later), NO_PAIRS)) for earlier in range(later)]
         world = np.concatenate(
-            [matches.rays[earlier][pairs[:, 0]] @ rotations[earlier].T for earlier, pairs in partners]
+            [matches.rays[earlier][indices[:, 0]] @ rotations[earlier].T for earlier, indices in pairs]
         )
-        own = np.concatenate([matches.rays[later][pairs[:, 1]] for _, pairs in partners])
-        tolerance = ROTATION_TOLERANCE / np.mean(lenses[later, :2] * (size[1], size[0]))
-        rotation, share = _robust_rotation(world, own, tolerance, rng)
-        rotations.append(rotation)
-        shares.append(share)
-    return np.stack(rotations), float(min(shares))
+        own = np.concatenate([matches.rays[later][indices[:, 1]] for _, indices in pairs])
+        if len(own) < MIN_MATCHES:
+            return None
+        rotations.append(_robust_rotation(world, own, ROTATION_TOLERANCE / focal_length, rng))
+    return pose_matrices(np.stack(rotations), np.zeros((len(rotations), 3)))
 
 
-def _robust_rotation(
-    world: np.ndarray, own: np.ndarray, tolerance: float, rng: np.random.Generator
-) -> tuple[np.ndarray, float]:
-    """The rotation that carries unit rays `own` [N, 3] onto `world`, and the share of them that come within `tolerance`."""
+def _rotation_residual(matches: _Matches, poses: np.ndarray) -> float:
+    """Median distance in pixels of matched rays, turned by the poses' rotations alone."""
+    distances = [
+        np.linalg.norm(matches.rays[earlier][pairs[:, 0]] - matches.rays[later][pairs[:, 1]] @ turn.T, axis=1)
+        * matches.focal_lengths[later]
+        for (earlier, later), pairs, turn in _turns(matches, poses)
+    ]
+    return float(np.median(np.concatenate(distances)))
+
+
+def _epipolar_residual(matches: _Matches, poses: np.ndarray) -> float:
+    """Median distance in pixels of matched rays from their epipolar planes."""
+    distances = []
+    for (earlier, later), pairs, turn in _turns(matches, poses):
+        baseline = poses[earlier, :3, :3].T @ (poses[later, :3, 3] - poses[earlier, :3, 3])
+        normals = np.cross(baseline, matches.rays[earlier][pairs[:, 0]])
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        own = matches.rays[later][pairs[:, 1]] @ turn.T
+        distances.append(np.abs((own * normals).sum(axis=1)) * matches.focal_lengths[later])
+    return float(np.median(np.concatenate(distances)))
+
+
+def _turns(matches: _Matches, poses: np.ndarray) -> Iterator[tuple[tuple[int, int], np.ndarray, np.ndarray]]:
+    """Pairs of frames, their matches, and the rotation [3, 3] from the later camera's axes to the earlier one's."""
+    for (earlier, later), pairs in matches.pairs.items():
+        yield (earlier, later), pairs, poses[earlier, :3, :3].T @ poses[later, :3, :3]
+
+
+def _robust_rotation(world: np.ndarray, own: np.ndarray, tolerance: float, rng: np.random.Generator) -> np.ndarray:
+    """The rotation that carries most of the unit rays `own` [N, 3] to within `tolerance` of `world`."""
     draws = rng.integers(0, len(own), (ROTATION_DRAWS, 2))
     candidates = _best_rotations(world[draws], own[draws])  # [D, 3, 3]
     distances = np.linalg.norm(np.einsum("dij,nj->dni", candidates, own) - world, axis=-1)
@@ -196,8 +227,7 @@ def _robust_rotation(
     for _ in range(REFINEMENTS):
         fits = np.linalg.norm(own @ rotation.T - world, axis=1) < tolerance
         rotation = _best_rotations(world[fits], own[fits])
-    fits = np.linalg.norm(own @ rotation.T - world, axis=1) < tolerance
-    return rotation, float(fits.mean())
+    return rotation
 
 
 def _best_rotations(world: np.ndarray, own: np.ndarray) -> np.ndarray:
