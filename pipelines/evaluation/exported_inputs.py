@@ -18,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from ...camera_paths.atomic_file import write_then_rename
-from ...camera_paths.formats.registry import write_path_file
+from ...camera_paths.formats import write_path_file
 from ...metrics.flow_mse import dis_flow
 from ..video_files import write_png
 from ..video_job import write_json
