@@ -18,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from ...camera_paths.atomic_file import write_then_rename
+from ...camera_paths.formats import write_path_file
 from ...metrics.flow_mse import dis_flow
 from ..video_files import write_png
 from ..video_job import write_json
@@ -50,8 +51,8 @@ def _export(request: Request, folder: Path) -> None:
     size = true_size(square.width, request.aspect)
     write_png(square.resize(size, Image.Resampling.LANCZOS), folder / f"{request.name}.png")
     if request.path is not None:
-        request.path.to_file(folder / f"{request.name}.json")
-        request.path.to_file(folder / f"{request.name}.txt", "re10k")
+        write_path_file(request.path, folder / f"{request.name}.json", "camvig")
+        write_path_file(request.path, folder / f"{request.name}.txt", "re10k")  # its unit is said above
 
 
 def true_size(side: int, aspect: float) -> tuple[int, int]:
