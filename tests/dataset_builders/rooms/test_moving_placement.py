@@ -30,7 +30,9 @@ def surface_points(thing: MovingObject) -> list[np.ndarray]:
     rng, found = np.random.default_rng(0), []
     for part in thing.parts:
         points = rng.normal(size=(200, 3))
-        points /= np.linalg.norm(points, axis=1, keepdims=True) if part.is_ball else np.abs(points).max(1, keepdims=True)
+        points /= (
+            np.linalg.norm(points, axis=1, keepdims=True) if part.is_ball else np.abs(points).max(1, keepdims=True)
+        )
         points = (points * part.half) @ part.to_object[:3, :3].T + part.to_object[:3, 3]
         poses = thing.motion(TIMES)
         found.append(points @ poses[:, :3, :3].transpose(0, 2, 1) + poses[:, None, :3, 3])
