@@ -57,7 +57,7 @@ def _turned_by_yaw(yaw: float) -> np.ndarray:
 
 def _ball(wish: Wish, radius: float, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> MovingPart:
     texture, repeats = wish.target.texture(*BALLS), float(wish.rng.integers(2, 4))
-    return MovingPart(_placed(*centre), (radius,) * 3, True, texture, repeats, wish.target.tint(0.12))
+    return MovingPart(_placed(*centre), (radius, radius, radius), True, texture, repeats, wish.target.tint(0.12))
 
 
 def _box(wish: Wish, centre: tuple[float, float, float], half: tuple[float, float, float], texture: int, tint: np.ndarray,
@@ -72,7 +72,7 @@ def rolling_ball(wish: Wish) -> MovingObject:
     speed = rng.uniform(0.3, 1.2)
     slowing, before = rng.choice([0.0, rng.uniform(0.0, 0.3)]) * speed, rng.uniform(0.1, 0.8) * speed
     start = np.array([wish.point[0] - before * math.sin(heading), -radius, wish.point[2] - before * math.cos(heading)])
-    turn = Rotation.random(random_state=rng).as_matrix()
+    turn = Rotation.from_quat(rng.normal(size=4)).as_matrix()
     return MovingObject("rolling_ball", [_ball(wish, radius)], roll(start, heading, radius, speed, slowing, turn))
 
 
@@ -81,7 +81,7 @@ def bouncing_ball(wish: Wish) -> MovingObject:
     rng = wish.rng
     radius, heading, speed = rng.uniform(0.1, 0.22), rng.uniform(-math.pi, math.pi), rng.uniform(0.0, 0.5)
     start = np.array([wish.point[0] - speed * math.sin(heading), -radius, wish.point[2] - speed * math.cos(heading)])
-    turn, spinning = Rotation.random(random_state=rng).as_matrix(), rng.normal(0, 1.0, 3)
+    turn, spinning = Rotation.from_quat(rng.normal(size=4)).as_matrix(), rng.normal(0, 1.0, 3)
     motion = bounce(start, heading, speed, rng.uniform(0.1, 0.4), rng.random(), spinning, turn)
     return MovingObject("bouncing_ball", [_ball(wish, radius)], motion)
 
@@ -152,7 +152,7 @@ def closet_door(wish: Wish) -> MovingObject | None:
     hinged[axis], hinged[other] = wall + inwards * front, wish.surface[other] - direction * width / 2
     along = np.zeros(3)
     along[other] = direction
-    base = _placed(*hinged, _turned_by_yaw(math.atan2(along[2], along[0])))
+    base = _placed(hinged[0], hinged[1], hinged[2], _turned_by_yaw(math.atan2(along[2], along[0])))
     into_room = float(np.sign(base[:3, 2] @ (np.eye(3)[axis] * inwards)))
     first, last, begin, duration = _swings(rng, 125.0)
     half = np.full(3, 0.03)

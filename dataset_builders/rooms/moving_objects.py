@@ -95,7 +95,7 @@ class MovingObjects:
         centres = np.einsum("tkij,kj->tki", self.object_to_world[..., :3, :3], np.stack(centres))
         centres = centres + self.object_to_world[..., :3, 3]
         spheres = np.concatenate([centres, np.broadcast_to(np.array(radii)[:, None], (*centres.shape[:2], 1))], -1)
-        return tuple(map(np.ascontiguousarray, (poses, self.part_shapes, self.part_starts, spheres)))
+        return np.ascontiguousarray(poses), self.part_shapes, self.part_starts, np.ascontiguousarray(spheres)
 
     def _sphere(self, number: int) -> tuple[np.ndarray, float]:
         """Centre [3] in its own frame and radius of a sphere around an object."""

@@ -27,7 +27,8 @@ FRAME_TIMES = np.arange(NUM_FRAMES) / FPS  # seconds
 SWEEP_TIMES = np.arange(2 * NUM_FRAMES - 1) / (2 * FPS)  # at which contacts are looked for
 TRIES = 30  # of one kind of object, before the next kind is tried
 PROBE_SIZE = 32  # pixels a side of the pictures that judge what is seen
-MIN_SHARE, MAX_SHARE = 0.004, 0.35  # of a frame that an object covers
+MIN_SHARE, MAX_SHARE = 0.004, 0.35  # of a frame, without its margins, that an object covers
+MARGIN = 3  # pixels of a probe at each side where being seen does not count
 MIN_FRAMES = 10  # in which an object covers at least MIN_SHARE; frame 0 is one of them
 CAMERA_DISTANCE, LAMP_DISTANCE, OBJECT_DISTANCE = 0.3, 0.25, 0.05  # metres that surfaces keep away
 TOUCH = 1e-3  # metres by which an object may touch, as a ball the floor
@@ -128,9 +129,10 @@ def _are_seen(scene: RoomScene, path: PlacedPath, objects: list[MovingObject]) -
 def _shares(
     scene: RoomScene, objects: MovingObjects, camera_to_world: np.ndarray, intrinsics: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The share [K, T] of each frame that each object covers, and the small depth maps [T, H, W]."""
+    """The share [K, T] of the inner part of each frame that each object covers, and the small depth maps [T, H, W]."""
     _, depth, object_ids = render_moving(
         scene, objects, camera_to_world, intrinsics, PROBE_SIZE, antialias=0, threads=1
     )
     numbers = range(1, len(objects.kinds) + 1)
-    return np.stack([(object_ids == number).mean((1, 2)) for number in numbers]), depth
+    inner = object_ids[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return np.stack([(inner == number).mean((1, 2)) for number in numbers]), depth

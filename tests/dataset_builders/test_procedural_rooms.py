@@ -13,6 +13,7 @@ from camvig.dataset_builders.procedural_rooms import (
     camera_path_of,
     clip_ranges,
     decode_video,
+    rendered_again,
 )
 from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clip
 
@@ -114,6 +115,20 @@ def test_ranges_cover_every_clip_once_and_cut_between_scenes():
     assert clip_ranges(0, 4, 2) == [(0, 2), (2, 4)]
 
 
+def test_rows_with_moving_objects_are_rendered_again_from_their_seeds():
+    config = SIZES | {"train_clips": 2, "validation_clips": 0, "test_clips": 0, "moving_objects": 2}
+    builder = ProceduralRooms(**config)
+    row = list(builder.as_streaming_dataset(split="train"))[1]
+    assert row["moving_objects"] == 2 and "move by themselves in a clip: up to 2" in builder.info.description
+    clip = rendered_again(row, SIZES["size"])
+    assert clip.object_ids.any() and len(clip.object_kinds) >= 1
+    assert camera_path_of(row).allclose(clip.path, tolerance=1e-6)
+    error = np.mean((decode_video(row["video"]["bytes"]).astype(float) - clip.frames) ** 2)
+    assert 10 * np.log10(255**2 / error) > 36
+    with pytest.raises(ValueError, match=r"got train-000000-1 of procedural_rooms 1\.0\.0"):
+        rendered_again(row | {"generator_version": "1.0.0"}, 32)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -121,6 +136,7 @@ def test_ranges_cover_every_clip_once_and_cut_between_scenes():
         ({"size": 8}, "size .* at least 16, got 8"),
         ({"size": 32.0}, "size .* got 32.0"),
         ({"clips_per_scene": 0}, "clips_per_scene .* got 0"),
+        ({"moving_objects": 4}, "at most 3 moving_objects, got 4"),
         ({"train_clips": 0, "validation_clips": 0, "test_clips": 0}, "at least 1 clip"),
     ],
 )
