@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +39,14 @@ def part_file(folder: Path, source: str, part: int) -> Path:
     return folder / f"{source}-{part:05d}.parquet"
 
 
-def write_part(file: Path, rows: list[dict], tokenizers: str):
+def write_part(file: Path, rows: list[dict], tokenizers: str, licences: Iterable[str] = ()):
     """Writes one part: rows with the columns of `SCHEMA`, and the fingerprint of the tokenizers that made them.
 
-    A row may have a `licence`, that of its clip; the part knows all of them together.
+    A row may have a `licence`, that of its clip; the part knows all of them together, and those in `licences`.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    licences = sorted({row["licence"] for row in rows if row.get("licence")})
-    about = {FINGERPRINT_KEY: tokenizers.encode(), LICENCES_KEY: json.dumps(licences).encode()}
+    stated = sorted({*licences, *(row["licence"] for row in rows if row.get("licence"))})
+    about = {FINGERPRINT_KEY: tokenizers.encode(), LICENCES_KEY: json.dumps(stated).encode()}
     table = pa.Table.from_pylist(rows, schema=SCHEMA).replace_schema_metadata(about)
     with write_then_rename(file) as temporary:
         pq.write_table(table, temporary)
@@ -67,15 +68,19 @@ def check_tokenizers(folder: Path, tokenizers: str) -> None:
             )
 
 
+def licences_of(file: Path) -> list[str]:
+    """Of the clips of a part; [] where none is known."""
+    return json.loads((pq.read_metadata(file).metadata or {}).get(LICENCES_KEY, b"[]"))
+
+
 def sources_in(folder: Path) -> list[dict]:
     """What a cache is made of: `{"source": name, "rows": count, "licences": [...]}`, by name; [] licences where none is known."""
     rows, licences = Counter(), {}
     for file in parts_in(folder):
         sources = Counter(pq.read_table(file, columns=["source"])["source"].to_pylist())
         rows += sources
-        stated = json.loads((pq.read_metadata(file).metadata or {}).get(LICENCES_KEY, b"[]"))
         for source in sources:
-            licences.setdefault(source, set()).update(stated)
+            licences.setdefault(source, set()).update(licences_of(file))
     return [{"source": name, "rows": rows[name], "licences": sorted(licences[name])} for name in sorted(rows)]
 
 

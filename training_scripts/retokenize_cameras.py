@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import torch
 
-from ..dataset_builders.token_cache import check_tokenizers, parts_in, write_part
+from ..dataset_builders.token_cache import check_tokenizers, licences_of, parts_in, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from .tokenize_clips import Tokenizers, shortened_paths
 
@@ -44,7 +44,7 @@ def retokenize_cameras(folder: Path, before: Tokenizers, after: Tokenizers, outp
         rows = pq.read_table(part).to_pylist()
         for row, ids in zip(rows, camera_ids_of(rows, after.camera), strict=True):
             row["camera_ids"] = ids
-        write_part(output / part.name, rows, after.fingerprint)
+        write_part(output / part.name, rows, after.fingerprint, licences_of(part))
         written += len(rows)
         shortened += shortened_paths(rows, after.camera)
     return written, shortened
