@@ -7,7 +7,7 @@ import pytest
 
 from camvig.dataset_builders.rooms.room_clips import room_clip
 from camvig.metrics.pose_errors import direction_error_degrees, rotation_error_degrees
-from camvig.metrics.pose_recovery import NO_TEXTURE, TOO_FEW_MATCHES, recover_poses
+from camvig.metrics.pose_recovery import NO_MODEL, NO_TEXTURE, TOO_FEW_MATCHES, recover_poses
 
 pytest.importorskip("pycolmap")
 LENSES = np.tile([0.8, 0.8, 0.5, 0.5], (5, 1))
@@ -62,8 +62,8 @@ def test_no_texture_is_a_result_without_poses():
 
 def test_frames_that_have_nothing_in_common_are_a_result_without_poses():
     noise = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8).repeat(4, 1).repeat(4, 2)
-    found = recover_poses(noise, LENSES)
-    assert not found.success and found.problem == TOO_FEW_MATCHES
+    found = recover_poses(noise, LENSES, trials=1)
+    assert not found.success and found.problem in (TOO_FEW_MATCHES, NO_MODEL)  # noise has a few matches by accident
 
 
 @pytest.mark.parametrize(
