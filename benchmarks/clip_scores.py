@@ -107,10 +107,12 @@ def separation(rooms: list[RoomClip], facts: list[dict]) -> dict[str, dict[str, 
 
 def rank(scores: np.ndarray, errors: np.ndarray) -> float:
     """Mean over clips of Spearman's correlation of score and minus error; a clip with equal scores has 0."""
-    return float(np.mean([np.nan_to_num(spearmanr(one, -other)[0]) for one, other in zip(scores, errors, strict=True)]))
+    return float(
+        np.mean([np.nan_to_num(spearmanr(one, -other).statistic) for one, other in zip(scores, errors, strict=True)])
+    )
 
 
-def pose_scores(candidates: np.ndarray, rooms: list[RoomClip]) -> tuple[np.ndarray, dict[str, float]]:
+def pose_scores(candidates: np.ndarray, rooms: list[RoomClip]) -> tuple[np.ndarray, dict[str, float | None]]:
     """Minus the rotation error in degrees [C, M], -180 without success; the success rate and the seconds a clip."""
     found = [
         [score_poses(video, room.path) for video in videos] for videos, room in zip(candidates, rooms, strict=True)

@@ -108,7 +108,7 @@ class CamViGPipeline(LoraAdapters, PipelineFiles):
         # 1. Check what can be checked before any work
         images, paths = pair_inputs(image, camera_path)
         check_settings(
-            self.visual_tokenizer.config,
+            self.visual_tokenizer.config,  # type: ignore[arg-type]
             len(paths),
             temperature,
             top_k,

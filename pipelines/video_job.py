@@ -133,6 +133,7 @@ def make_video(
     started = time.perf_counter()
     output = pipeline(picture, path, generator=generator, return_score=True, **asdict(settings))
     seconds = time.perf_counter() - started
+    assert output.scores and output.scores[0] and output.candidate_scores and output.chosen  # there is a path
     frames, scores = output.frames[0], output.candidate_scores[0]
     tokens = len(scores) * pipeline.transformer.config.num_video_tokens
     record = {
