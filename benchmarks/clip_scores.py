@@ -24,10 +24,10 @@ from scipy.stats import spearmanr
 from camvig import CameraPath, CamViGPipeline
 from camvig.camera_paths.rigid_motion import invert
 from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clips
-from camvig.pipelines.best_of_gain import COUNTS, flow_errors_of, gain_table, sample_candidates
 from camvig.pipelines.clip_score import score_poses
 from camvig.pipelines.clip_score_flow import LEAST_POWER, clip_flow, depth_motion, implied_motion, reference_motion
-from camvig.pipelines.evaluate_pipeline import to_picture
+from camvig.pipelines.evaluation.best_of_gain import COUNTS, flow_errors_of, gain_table, sample_candidates
+from camvig.pipelines.evaluation.generation import to_picture
 
 RAY_POINTS = 4  # inverse depth, in scene depths, that says in which direction an epipolar line is gone along
 

@@ -52,6 +52,9 @@ def evaluate(
     stride: Annotated[
         int, typer.Option(min=1, help="With RealEstate10K files: frame i of a video has their pose i * stride.")
     ] = 1,
+    best_of: Annotated[
+        int, typer.Option(min=1, help="Also sample N videos a clip, of 16 clips, and say what the best of them gains.")
+    ] = 1,
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", "--sheet", help="Also write a .png with some clips to look at.")
     ] = None,
@@ -68,6 +71,8 @@ def evaluate(
         raise ValueError("expected one thing to measure: a checkpoint, --videos, or --export-inputs")
     if json_file is None and inputs is None:
         raise typer.BadParameter("expected --json, where the figures go")
+    if (videos or inputs) and best_of > 1:
+        raise ValueError("expected --best-of with a checkpoint only: other systems' videos cannot be sampled again")
     if not (videos or inputs) and (frames or size):
         raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
     job = module("pipelines.evaluation.eval_job")
@@ -81,6 +86,7 @@ def evaluate(
         pose_clips=pose_clips,
         pose_trials=pose_trials,
         stride=stride,
+        best_of=best_of,
     )
     if inputs is not None:
         written = [job.write_inputs(settings, inputs)]

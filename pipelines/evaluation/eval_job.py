@@ -14,6 +14,7 @@ from typing import Any
 
 from ...dataset_builders.clip_length import NUM_FRAMES
 from ..video_job import check_output_file, load_pipeline, write_json
+from .best_of_gain import measured_gain
 from .eval_clips import read_eval_clips
 from .evaluate import Evaluation, evaluate, evaluate_pipeline, without_nan
 from .exported_inputs import export_inputs
@@ -38,6 +39,7 @@ class EvalSettings:
     pose_clips: int = 8
     pose_trials: int = 2
     stride: int = 1
+    best_of: int = 1
 
 
 def measure_checkpoint(
@@ -49,6 +51,8 @@ def measure_checkpoint(
     size = pipeline.visual_tokenizer.config.image_size
     clips, split = read_eval_clips(settings.data, settings.split, settings.clips, size, pipeline.num_frames)
     found = evaluate_pipeline(pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials)
+    if settings.best_of > 1:
+        found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed)
     return _write(found, {"checkpoint": checkpoint}, split, settings, json_file, page, sheet)
 
 

@@ -11,7 +11,7 @@ from camvig.cli import main
 
 def test_a_checkpoint_gives_json_page_and_sheet(tiny_checkpoint, tmp_path, capsys):
     files = [tmp_path / "new" / name for name in ("eval.json", "eval.html", "sheet.png")]
-    options = ["--split", "validation", "--clips", "2", "--seed", "5", "--pose-clips", "0"]
+    options = ["--split", "validation", "--clips", "2", "--seed", "5", "--pose-clips", "0", "--best-of", "3"]
     outputs = [
         part for pair in zip(("--json", "--report", "--contact-sheet"), map(str, files), strict=True) for part in pair
     ]
@@ -22,6 +22,9 @@ def test_a_checkpoint_gives_json_page_and_sheet(tiny_checkpoint, tmp_path, capsy
     assert (figures["split"], figures["clips"], figures["seed"]) == ("validation", 2, 5)
     assert figures["flow_mse"]["planar_warp"] > 0 and figures["settings"]["temperature"] == 0.5
     assert figures["evaluation"]["pose_clips"] == 0 and figures["versions"]["torch"]
+    gain = figures["best_of"]
+    assert gain["clips"] == 2 and gain["counts"] == [1, 2, 3] and gain["oracle"]["3"] <= gain["score"]["3"]
+    assert gain["score"]["1"] == pytest.approx(gain["random"]["3"]) and "best of 3" in files[1].read_text()
     assert "NaN" not in files[0].read_text() and "Infinity" not in files[0].read_text()
 
 
@@ -40,6 +43,7 @@ def test_inputs_are_exported(tmp_path, capsys):
         (["--json", "e.json", "--report", "page.txt"], 1, "ends in .html"),
         (["--json", "e.json", "--data", "cities"], 1, "expected rooms or a folder of clips as data, got cities"),
         (["--json", "e.json", "--checkpoint", "x", "--videos", "y"], 1, "expected one thing to measure"),
+        (["--json", "e.json", "--videos", "y", "--best-of", "2"], 1, "expected --best-of with a checkpoint only"),
         (["--json", "e.json", "--frames", "9"], 1, "a checkpoint has its own"),
         (["--json", "e.json", "--videos", "nowhere"], 1, "expected a folder of videos, got nowhere"),
         (["--json", "e.json", "--split", "holiday"], 2, "holiday"),

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from camvig import CameraPath
-from camvig.pipelines.best_of_gain import best_of_chances, best_of_errors, gain_table
 from camvig.pipelines.clip_score import ClipScore, score_clip
 from camvig.pipelines.clip_score_flow import Motion, clip_flow, depth_motion, implied_motion
+from camvig.pipelines.evaluation.best_of_gain import best_of_chances, best_of_errors, gain_table
 
 SIZE = 64
 FRAMES = 9

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from ..camera_paths.camera_path import CameraPath
-from ..metrics.flow_mse import dis_flow, flow_mse_between
-from .clip_score import score_clip
-from .evaluate_pipeline import generate
-from .pipeline_camvig import CamViGPipeline
-from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from ...camera_paths.camera_path import CameraPath
+from ...metrics.flow_mse import dis_flow, flow_mse_between
+from ..clip_score import score_clip
+from ..pipeline_camvig import CamViGPipeline
+from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from .eval_clips import EvalClip
+from .generation import generate, to_picture
+from .pose_scores import spread_indices
 
 COUNTS = (1, 2, 4, 8)
+GAIN_CLIPS = 16
 
 
 def best_of_chances(candidates: int, count: int) -> np.ndarray:
@@ -61,6 +65,15 @@ def sample_candidates(
         for number in range(candidates)
     ]
     return np.stack([np.stack(videos) for videos in rounds], axis=1)
+
+
+def measured_gain(pipeline: CamViGPipeline, clips: list[EvalClip], candidates: int, seed: int) -> dict[str, Any]:
+    """`best_of_gain` on at most 16 clips, spread evenly, for 1, 2, 4, ... and all of `candidates`."""
+    chosen = [clips[index] for index in spread_indices(len(clips), GAIN_CLIPS)]
+    paths, counts = [clip.path for clip in chosen], sorted({*(n for n in COUNTS if n < candidates), candidates})
+    videos = sample_candidates(pipeline, [to_picture(clip.frames[0]) for clip in chosen], paths, candidates, seed)
+    table = best_of_gain(videos, paths, [clip.frames for clip in chosen], counts)
+    return {"clips": len(chosen), "counts": counts, **table}
 
 
 def best_of_gain(
