@@ -45,7 +45,7 @@ def test_every_tokenizer_has_its_figures_on_sampled_and_real_paths(study):
             assert all(math.isfinite(value) for value in figures[paths].values())
         assert list(figures["by_source"]) == ["a", "d"]
         halves = [figures["by_source"][source]["rotation_deg_mean"] for source in "ad"]
-        assert sum(halves) / 2 == pytest.approx(figures["rotation_deg_mean"])  # 12 paths each
+        assert sum(halves) / 2 == pytest.approx(figures["rotation_deg_mean"], rel=1e-3)  # 12 paths each, float32
     json.dumps(study)
 
 
