@@ -36,7 +36,7 @@ class TransformerDataArguments:
     visual_tokenizer: str | None = None
     """Folder of the visual tokenizer that made the ids; by default the checkpoint's."""
     camera_tokenizer: str | None = None
-    """Folder of the camera tokenizer that made them; by default the checkpoint's."""
+    """Folder of the camera tokenizer that made them, or camera-codec-compact or camera-codec-4x106; by default the checkpoint's."""
     missing_camera_share: float = 0.12
     """Stage "finetune": share of the samples with a path that train with the missing-camera token, for guidance."""
     attention: str = "sdpa"

@@ -49,10 +49,15 @@ class Parts:
             )
         inside = folder if folder is not None else Path()
         return cls(
-            Path(data.visual_tokenizer or inside / "visual_tokenizer"),
-            Path(data.camera_tokenizer or inside / "camera_tokenizer"),
+            _named_folder(data.visual_tokenizer, inside / "visual_tokenizer"),
+            _named_folder(data.camera_tokenizer, inside / "camera_tokenizer"),
             inside / "transformer" if is_pipeline else folder,
         )
+
+
+def _named_folder(name: str | None, otherwise: Path) -> Path:
+    """A folder, or that of an embedded tokenizer's name."""
+    return otherwise if name is None else find_checkpoint_folder(name) or Path(name)
 
 
 def _local_folder(checkpoint: str) -> Path:

@@ -21,6 +21,8 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 from camvig import CamViGForConditionalGeneration, CamViGPipeline, CamViGVisualTokenizer
 from camvig.dataset_builders.token_cache import write_part
 from camvig.training_scripts import finetune
+from camvig.training_scripts.finetune_config import TransformerDataArguments
+from camvig.training_scripts.finetune_start import Parts
 from camvig.training_scripts.tokenize_clips import Tokenizers
 
 
@@ -266,6 +268,15 @@ def test_a_cache_of_other_tokenizers_is_refused(monkeypatch, write, caches, tmp_
         ValueError, match=r"random-00000.parquet: expected ids of the tokenizers .*, got ids of of others"
     ):
         run(monkeypatch, "--config", write(data={"token_cache": str(tmp_path / "others")}))
+
+
+@pytest.mark.parametrize(("name", "ids"), [("camera-codec-compact", 68), ("camera-codec-4x106", 424)])
+def test_embedded_camera_codecs_are_found_by_their_names(tiny_checkpoint, name, ids):
+    data = TransformerDataArguments(checkpoint=str(tiny_checkpoint), token_cache="ids", camera_tokenizer=name)
+    parts = Parts.find(data)
+    assert parts.visual_tokenizer == tiny_checkpoint / "visual_tokenizer"
+    config = Tokenizers.load(parts.visual_tokenizer, parts.camera_tokenizer).camera.config
+    assert config.num_levels * config.tokens_per_level == ids
 
 
 def test_checkpoints_of_another_architecture_are_refused(monkeypatch, write, tiny_checkpoint, tmp_path):
