@@ -32,34 +32,34 @@ def run(name, *options):
 def files(name):
     return api.list_repo_files(name) if api.repo_exists(name) else None
 
-api.create_repo("user/there")
+api.create_repo("user/run-there")
 os.environ["HF_TOKEN"] = "hf_only_read"
 found = {
-    "refused": [run("refused", "--push-to-hub", name) for name in ("user/there", "user/new")],
+    "refused": [run("refused", "--push-to-hub", name) for name in ("user/run-there", "user/run-new")],
     "trained nevertheless": (out / "refused").exists(),
 }
 os.environ["HF_TOKEN"] = "hf_made_up"
-found["refused files"] = [files("user/there"), files("user/new")]
-found["pipeline"] = [run("full", "--push-to-hub", "user/full"), files("user/full")]
-found["adapter"] = [run("lora", "--lora", "--push-to-hub", "user/lora", "--private"), files("user/lora")]
+found["refused files"] = [files("user/run-there"), files("user/run-new")]
+found["pipeline"] = [run("full", "--push-to-hub", "user/run-full"), files("user/run-full")]
+found["adapter"] = [run("lora", "--lora", "--push-to-hub", "user/run-lora", "--private"), files("user/run-lora")]
 assert found["pipeline"][0] is found["adapter"][0] is None, found
-found["private"] = [api.model_info(name).private for name in ("user/full", "user/lora")]
-found["card"] = Path(api.hf_hub_download("user/full", "README.md")).read_text()
-found["adapter card"] = Path(api.hf_hub_download("user/lora", "README.md")).read_text()
-found["base"] = json.loads(Path(api.hf_hub_download("user/lora", "adapter_config.json")).read_text())[
+found["private"] = [api.model_info(name).private for name in ("user/run-full", "user/run-lora")]
+found["card"] = Path(api.hf_hub_download("user/run-full", "README.md")).read_text()
+found["adapter card"] = Path(api.hf_hub_download("user/run-lora", "README.md")).read_text()
+found["base"] = json.loads(Path(api.hf_hub_download("user/run-lora", "adapter_config.json")).read_text())[
     "base_model_name_or_path"
 ]
-found["pushed to another kind"] = run("kind", "--push-to-hub", "user/lora")
+found["pushed to another kind"] = run("kind", "--push-to-hub", "user/run-lora")
 
 def loses_permission(*_):
     os.environ["HF_TOKEN"] = "hf_only_read"
 hook = torch.nn.modules.module.register_module_forward_hook(loses_permission)  # so it comes after the check
-found["late"] = run("late", "--push-to-hub", "user/late")
+found["late"] = run("late", "--push-to-hub", "user/run-late")
 hook.remove()
-found["late files"] = [files("user/late"), sorted(path.name for path in (out / "late").iterdir())]
+found["late files"] = [files("user/run-late"), sorted(path.name for path in (out / "late").iterdir())]
 os.environ["HF_TOKEN"] = "hf_made_up"
 words = shlex.split(found["late"].rpartition("push it with: ")[2])
-found["went on"] = [words[0], main(words[1:]), files("user/late")]
+found["went on"] = [words[0], main(words[1:]), files("user/run-late")]
 print(json.dumps(found))
 """
 
@@ -84,7 +84,7 @@ def found(
 
 def test_a_token_that_may_not_write_is_refused_before_anything_is_trained(found):
     for error in found["refused"]:
-        assert "expected a token that may write to user/" in error and "\n" not in error
+        assert "expected a token that may write to user/run-" in error and "\n" not in error
     assert not found["trained nevertheless"] and found["refused files"] == [[], None]
     assert "holds adapter" in found["pushed to another kind"]
 
@@ -111,7 +111,7 @@ def test_with_lora_the_adapter_alone_is_pushed(found, tiny_checkpoint):
 
 
 def test_a_push_that_fails_leaves_the_run_and_says_how_to_go_on(found):
-    assert "expected a token that may write to user/late" in found["late"]
+    assert "expected a token that may write to user/run-late" in found["late"]
     files, folder = found["late files"]
     assert files == [] and {"model", "pipeline", "states", "report.html"} <= set(folder)
     assert found["went on"][:2] == ["camvig", 0] and "training/late.json" in found["went on"][2]
