@@ -44,7 +44,7 @@ def camera_tokenizers(
     for file in filter(None, (json_file, plot)):
         file.parent.mkdir(parents=True, exist_ok=True)
     if json_file is not None:
-        job.write_json(measure.without_nan(study), json_file)
+        job.write_json(module("pipelines.json_values").without_nan(study), json_file)
         typer.echo(json_file)
     if plot is not None:
         table.plot_study(study, plot)

@@ -87,14 +87,6 @@ def study_camera_tokenizers(
     }
 
 
-def without_nan(figures: dict) -> dict:
-    """The same with None, which JSON has, for NaN, which it has not: the translation error of paths that all stand still."""
-    return {
-        key: without_nan(value) if isinstance(value, dict) else None if value != value else value
-        for key, value in figures.items()
-    }
-
-
 def is_codec(tokenizer: CameraPathTokenizer) -> bool:
     """Codecs come trained; there is nothing to fit."""
     return isinstance(tokenizer, CamViGCameraTokenizer) and tokenizer.config.kind == "codec"

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ...dataset_builders.clip_length import NUM_FRAMES
+from ..json_values import without_nan
 from ..video_job import check_output_file, load_pipeline, write_json
 from .best_of_gain import measured_gain
 from .eval_clips import read_eval_clips
-from .evaluate import Evaluation, evaluate, evaluate_pipeline, without_nan
+from .evaluate import Evaluation, evaluate, evaluate_pipeline
 from .exported_inputs import export_inputs
 from .published_protocol import holds_camera_files, measure_camera_files
 from .report import write_report

@@ -238,12 +238,3 @@ def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int) -> dict[str, flo
         "seconds_per_video": time.perf_counter() - started,
         "tokens_per_second": pipeline.transformer.config.num_video_tokens / (after - before),
     }
-
-
-def without_nan(value: Any) -> Any:
-    """The same with None for what is no finite number, as JSON knows no other."""
-    if isinstance(value, dict):
-        return {name: without_nan(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

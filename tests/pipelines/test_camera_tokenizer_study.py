@@ -15,9 +15,9 @@ from camvig.pipelines.camera_tokenizer_study import (
     in_range,
     study_camera_tokenizers,
     study_paths,
-    without_nan,
 )
 from camvig.pipelines.camera_tokenizer_table import plot_study, study_table
+from camvig.pipelines.json_values import without_nan
 
 FIGURES = {"tokens", "bits", "rotation_deg_mean", "rotation_deg_p95", "translation_pct_mean", "translation_pct_p95"}
 

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from camvig.pipelines.evaluation.bias import bias_of
-from camvig.pipelines.evaluation.evaluate import KINDS, evaluate, evaluate_pipeline, without_nan
+from camvig.pipelines.evaluation.evaluate import KINDS, evaluate, evaluate_pipeline
 from camvig.pipelines.evaluation.report import chosen_clips, findings, report_text
 from camvig.pipelines.evaluation.report_charts import interval_bars, scatter
 from camvig.pipelines.evaluation.report_pictures import write_sheet
+from camvig.pipelines.json_values import without_nan
 from camvig.pipelines.measured_results import measured_results
 
 SECONDS = ("seconds", "seconds_per_video", "tokens_per_second")
