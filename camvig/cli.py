@@ -1,5 +1,6 @@
 """The `camvig` command: `generate`, `demo`, `convert-tokenizer`, `report`, `eval` (`eval_commands`), `push` (`hub_commands`),
-`path` (`path_commands`), `data` (`data_commands`, `clip_commands`) and `study` (`study_commands`).
+`path` (`path_commands`), `data` (`data_commands`, `clip_commands`), `study` (`study_commands`) and `reproduce`
+(`reproduce_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
 a command line that cannot be read; a warning is one line too. Torch and its friends are imported inside the commands
@@ -17,7 +18,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__, clip_commands, eval_commands, hub_commands, path_commands, study_commands
+from . import __version__, clip_commands, eval_commands, hub_commands, path_commands, reproduce_commands, study_commands
 from .modules import module
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.add_typer(clip_commands.app, name="data")
 app.add_typer(study_commands.app, name="study")
 app.command()(hub_commands.push)
 app.command("eval")(eval_commands.evaluate)
+app.command()(reproduce_commands.reproduce)
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]

@@ -55,6 +55,9 @@ def evaluate(
     best_of: Annotated[
         int, typer.Option(min=1, help="Also sample N videos a clip, of 16 clips, and say what the best of them gains.")
     ] = 1,
+    bias: Annotated[
+        bool, typer.Option(help="Compare left with right and up with down: about half of the time.")
+    ] = True,
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", "--sheet", help="Also write a .png with some clips to look at.")
     ] = None,
@@ -87,6 +90,7 @@ def evaluate(
         pose_trials=pose_trials,
         stride=stride,
         best_of=best_of,
+        bias=bias,
     )
     if inputs is not None:
         written = [job.write_inputs(settings, inputs)]

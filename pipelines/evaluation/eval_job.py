@@ -41,6 +41,7 @@ class EvalSettings:
     pose_trials: int = 2
     stride: int = 1
     best_of: int = 1
+    bias: bool = True
 
 
 def measure_checkpoint(
@@ -51,7 +52,7 @@ def measure_checkpoint(
     pipeline = load_pipeline(checkpoint)
     size = pipeline.visual_tokenizer.config.image_size
     clips, split = read_eval_clips(settings.data, settings.split, settings.clips, size, pipeline.num_frames)
-    found = evaluate_pipeline(pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials)
+    found = evaluate_pipeline(pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
     if settings.best_of > 1:
         found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed)
     return _write(found, {"checkpoint": checkpoint}, split, settings, json_file, page, sheet)
@@ -76,7 +77,7 @@ def measure_videos(
     clips, split = read_eval_clips(
         settings.data, settings.split, settings.clips, settings.size, settings.frames or NUM_FRAMES
     )
-    found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials)
+    found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
     return _write(found, {"videos": str(videos)}, split, settings, json_file, page, sheet)
 
 

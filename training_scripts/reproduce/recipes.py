@@ -1,0 +1,94 @@
+"""Stages that experiments share: clips, ids, trainings of the small transformer, and its evaluation.
+
+The transformer is that of `transformer_compare_*.yaml` (4 layers of 192) on camvig-tiny's visual tokenizer; an arm is one
+training of it. All arms have the same steps, batches, schedule and seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .experiments import Scale
+from .stages import CHECKPOINTS, CONFIGS, WORK, Stage
+
+ROOMS = "clips/rooms-train-64"
+VISUAL_TOKENIZER = f"{CHECKPOINTS}/camvig-tiny/visual_tokenizer"
+SCRIPT = ("python", "-m")
+SCRIPTS = "camvig.training_scripts"
+
+
+def fitted(kind: str) -> str:
+    """Where `fit_stage` leaves its tokenizer."""
+    return f"{WORK}/camera_tokenizer_{kind}/model"
+
+
+def rooms_stage(scale: Scale) -> Stage:
+    words = (*SCRIPT, f"{SCRIPTS}.render_rooms", "--clips", str(scale.room_clips), "--out", f"{WORK}/{ROOMS}")
+    return Stage("rooms", words, ROOMS, 4)
+
+
+def fit_stage(kind: str, scale: Scale) -> Stage:
+    """A camera tokenizer of kind "uniform" or "dct", fitted to sampled paths."""
+    folder = f"camera_tokenizer_{kind}"
+    words = (*SCRIPT, f"{SCRIPTS}.train_camera_tokenizer", "--config", f"{CONFIGS}/{folder}.yaml")
+    words += ("--output_dir", f"{WORK}/{folder}", *_set(scale.fit_changes))
+    return Stage(f"fit-{kind}", words, f"{folder}/model", 0.5)
+
+
+def ids_stage(name: str, clips: str, camera_tokenizer: str, scale: Scale, minutes: float) -> Stage:
+    words = ("camvig", "data", "tokenize", f"{WORK}/{clips}", "--checkpoint", "camvig-tiny")
+    words += ("--camera-tokenizer", camera_tokenizer, "--out", f"{WORK}/ids_{name}")
+    return Stage(f"ids-{name}", (*words, *(["--augment"] if scale.augment else [])), f"ids_{name}", minutes)
+
+
+def train_stage(
+    arm: str, kind: str, camera_tokenizer: str, changes: Sequence[str], scale: Scale, minutes: float = 30
+) -> Stage:
+    """An arm on the configuration of a kind of camera tokens; its result is a pipeline folder."""
+    words = (*SCRIPT, f"{SCRIPTS}.finetune", "--config", f"{CONFIGS}/transformer_compare_{kind}.yaml")
+    words += ("--num-threads", "1", "--output_dir", f"{WORK}/transformer_{arm}")
+    parts = (f"data.visual_tokenizer={VISUAL_TOKENIZER}", f"data.camera_tokenizer={camera_tokenizer}")
+    return Stage(
+        f"train-{arm}",
+        (*words, *_set((*parts, *changes, *scale.train_changes))),
+        f"transformer_{arm}/pipeline",
+        minutes,
+    )
+
+
+def uniform_arm(scale: Scale) -> list[Stage]:
+    """The arm "uniform": rooms alone, even bins, from clips to a pipeline, with its kept models."""
+    kept = ",".join(map(str, scale.kept_steps))
+    changes = (f"data.token_cache={WORK}/ids_uniform", f"training.keep_steps=[{kept}]", "training.validate_every=50")
+    tokenizer = fitted("uniform")
+    return [
+        rooms_stage(scale),
+        fit_stage("uniform", scale),
+        ids_stage("uniform", ROOMS, tokenizer, scale, 8),
+        train_stage("uniform", "uniform", tokenizer, changes, scale),
+    ]
+
+
+def assemble_stage(arm: str, step: int, camera_tokenizer: str) -> Stage:
+    """A kept model of an arm as a pipeline folder."""
+    words = (*SCRIPT, f"{SCRIPTS}.assemble_checkpoint", "--visual-tokenizer", VISUAL_TOKENIZER)
+    words += ("--camera-tokenizer", camera_tokenizer, "--transformer", f"{WORK}/transformer_{arm}/model-{step}")
+    output = f"pipelines/{arm}-{step}"
+    return Stage(f"assemble-{arm}-{step}", (*words, "--output-dir", f"{WORK}/{output}"), output, 0.3)
+
+
+def eval_stage(name: str, checkpoint: str, scale: Scale, more: Sequence[str] = (), minutes: float = 4) -> Stage:
+    """Flow MSE with its controls on the validation split; without poses and bias, which are slow."""
+    result = f"eval/{name}.json"
+    words = ("camvig", "eval", checkpoint, "--split", "validation", "--clips", str(scale.eval_clips))
+    words += ("--pose-clips", "0", "--no-bias", *more, "--json", f"{WORK}/{result}")
+    return Stage(f"eval-{name}", words, result, minutes)
+
+
+def eval_of_arm(arm: str, scale: Scale) -> Stage:
+    """The end of an arm on rooms at rest."""
+    return eval_stage(f"{arm}-rooms", f"{WORK}/transformer_{arm}/pipeline", scale)
+
+
+def _set(changes: Sequence[str]) -> tuple[str, ...]:
+    return ("--set", *changes) if changes else ()
