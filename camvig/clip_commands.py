@@ -74,6 +74,32 @@ def render_clips(
     typer.echo(out / "report.json")
 
 
+@app.command("render-rooms")
+def render_rooms(
+    out: Annotated[
+        Path, typer.Argument(help="Folder of the clips; it keeps its plan and is filled up when run again.")
+    ],
+    clips: Annotated[int, typer.Option(min=1, help="How many.")],
+    split: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="No room and no texture is in two splits.")
+    ] = "train",
+    size: Annotated[int, typer.Option(help="Pixels a side.")] = 64,
+    start: Annotated[int, typer.Option(min=0, help="Number of the first clip in the split; a room has two.")] = 0,
+    moving_objects: Annotated[
+        int, typer.Option(min=0, help="Balls, doors and fans in each clip that move by themselves, at most 3.")
+    ] = 0,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="As ordinary video: without the paths and the depth that are known.")
+    ] = False,
+    num_proc: Annotated[int, typer.Option("--num-proc", "--num-processes", min=1, help="Processes.")] = 1,
+) -> None:
+    """Render clips of procedural rooms, with moving objects if wanted; started again after a kill, it goes on."""
+    rooms = module("dataset_builders.render_rooms")
+    plan = rooms.RoomsPlan(clips, "plain" if plain else "lossless", split, start, size, moving_objects)
+    rooms.render_rooms(plan, out, num_proc)
+    typer.echo(out)
+
+
 @app.command("cut-videos")
 def cut_videos(
     folder: Annotated[Path, typer.Argument(help="A folder of videos.")],

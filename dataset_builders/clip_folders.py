@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from .clip_cache import SHARD_CLIPS, ClipCache, shards_in
+from .clip_cache import ClipCache, shards_in
 from .clip_checks import median_depth
 from .clip_depth import decode_depth
 from .clip_rows import camera_path_of
@@ -35,9 +35,10 @@ class Part:
 
     def clips(self) -> Iterator[dict]:
         """Each clip: frames `[T, H, W, 3]`, has_path, intrinsics; with a path camera_to_world and median_depth; depth or None;
-        its move, clip_id and scene_id ("" in shards, which do not say it)."""
+        its move, clip_id and scene_id ("" in shards, which do not say it); where things move by themselves, of known depth,
+        object_ids `[T, H, W]` and object_to_world `[T, K, 4, 4]`."""
         if self.cache is not None:
-            for number in range(self.number * SHARD_CLIPS, (self.number + 1) * SHARD_CLIPS):
+            for number in range(self.cache.starts[self.number], self.cache.starts[self.number + 1]):
                 said = {"has_path": True, "clip_id": f"{self.source}-{number:06d}", "scene_id": ""}
                 yield {**self.cache[number], **said}
         else:

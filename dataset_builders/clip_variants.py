@@ -1,8 +1,8 @@
 """Variants of a clip that are clips themselves: mirrored left to right, and played backwards.
 
 A scene at rest seen along the reversed path is as true as along the path; only its first frame, and with it the scale of
-the path (its median depth), is another. A variant has the same arrays as a cached clip, so everything derived from them,
-flow and relative path among it, is computed after the change and needs no rules of its own.
+the path (its median depth), is another. A variant has the same arrays as a cached clip, those of moving objects included, so
+everything derived from them, flow and relative path among it, is computed after the change and needs no rules of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +11,24 @@ import numpy as np
 
 from .clip_checks import keeps_the_first_view, median_depth
 
+_OF_EACH_FRAME = ("frames", "depth", "camera_to_world", "intrinsics", "object_ids", "object_to_world")
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 LARGEST_TRANSLATION = 0.7
 """Scene depths from the first pose; a reversed dolly in starts near things, and may be too long a path for the model."""
 
 
 def mirrored(clip: dict) -> dict:
-    """Left becomes right: frames, depth (None where it is not known), poses and principal point."""
+    """Left becomes right: frames, depth (None where it is not known), poses and principal point, and moving objects."""
     intrinsics = np.array(clip["intrinsics"])
     intrinsics[:, 2] = 1 - intrinsics[:, 2]
+    objects = {}
+    if "object_ids" in clip:
+        moved = np.asarray(clip["object_to_world"], np.float64)
+        ids = np.ascontiguousarray(clip["object_ids"][:, :, ::-1])
+        objects = {"object_ids": ids, "object_to_world": _MIRROR @ moved @ _MIRROR}
     return {
         **clip,
+        **objects,
         "frames": np.ascontiguousarray(clip["frames"][:, :, ::-1]),
         "depth": None if clip["depth"] is None else np.ascontiguousarray(clip["depth"][:, :, ::-1]),
         "camera_to_world": _MIRROR @ np.asarray(clip["camera_to_world"], np.float64) @ _MIRROR,
@@ -31,7 +38,7 @@ def mirrored(clip: dict) -> dict:
 
 def reversed_in_time(clip: dict) -> dict:
     """The last frame becomes the first."""
-    arrays = {name: clip[name][::-1] for name in ("frames", "depth", "camera_to_world", "intrinsics")}
+    arrays = {name: clip[name][::-1] for name in _OF_EACH_FRAME if name in clip}
     return {**clip, **arrays, "median_depth": median_depth(np.asarray(arrays["depth"][0], np.float32))}
 
 

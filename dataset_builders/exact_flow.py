@@ -7,7 +7,9 @@ every point to be at rest. `backward_flow_parts` and `forward_flow_parts` split 
 is what the flow would be were the point at rest, the objects' part is the rest.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -132,6 +134,15 @@ def _forward_flow(depth, poses, lenses, ids, moved) -> tuple[np.ndarray, np.ndar
     to_next = _transforms(poses[:-1], poses[1:], moved[:-1], moved[1:])
     _forward(depth, ids, to_next, lenses, flow, visibility, in_front)
     return flow, visibility, in_front
+
+
+def flow_to_first_frame(clip: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `backward_flow`, of a clip with depth as `clip_folders` gives it: that of the points as they move, where things do."""
+    depth, poses, lenses = _checked(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
+    if "object_ids" not in clip:
+        return _backward_flow(depth, poses, lenses, *_nothing_moves(depth))
+    objects = _checked_objects(depth, clip["object_ids"], clip["object_to_world"])
+    return _backward_flow(depth, poses, lenses, *objects)
 
 
 def backward_flow(depth, camera_to_world, intrinsics) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

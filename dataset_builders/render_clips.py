@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 from tqdm import tqdm
@@ -120,8 +121,8 @@ def make_plan(
     return Plan(fingerprints, clips, size, seed), source_of
 
 
-def keep_plan(plan: Plan, folder: Path) -> None:
-    """Write the plan into the folder. `ValueError` where it has another one, of which files may be there."""
+def keep_plan(plan: Any, folder: Path) -> None:
+    """Write the plan, a dataclass, into the folder. `ValueError` where it has another one, of which files may be there."""
     file = folder / PLAN_NAME
     if file.exists():
         kept = json.loads(file.read_text(encoding="utf-8"))

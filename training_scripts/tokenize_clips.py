@@ -2,7 +2,8 @@
 
 What always holds: a part of the cache appears whole; parts that are there are kept, so a killed run goes on, but only if
 they were made by the same tokenizers, else it is refused. Sources are folders of Parquet files of clips (`clip_rows`), or of
-lossless shards (`clip_cache`). The motion tokenizer gets exact flow where a clip has depth, and estimated flow where not.
+lossless shards (`clip_cache`). The motion tokenizer gets exact flow where a clip has depth (of what moves by itself too, in
+shards that hold its poses), and estimated flow where not.
 
 The visual tokenizer's weights are first rounded as a checkpoint stores them (`visual_tokenizer_dtype`: ours to bfloat16, open
 weights not at all), so that ids here and in use are the same.
@@ -22,11 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from ..dataset_builders.clip_cache import SHARD_CLIPS
 from ..dataset_builders.clip_folders import Part, parts_of, source_name
 from ..dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
 from ..dataset_builders.estimated_flow import estimated_backward_flow
-from ..dataset_builders.exact_flow import backward_flow
+from ..dataset_builders.exact_flow import flow_to_first_frame
 from ..dataset_builders.token_cache import check_tokenizers, part_file, write_part
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
@@ -108,7 +108,7 @@ def _seen_motion(clip: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if clip["depth"] is None:
         flow, visibility, _ = estimated_backward_flow(clip["frames"])
     else:
-        flow, visibility, _ = backward_flow(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
+        flow, visibility, _ = flow_to_first_frame(clip)
     return np.asarray(clip.get("coloured", clip["frames"])), flow, visibility[:, None]
 
 
@@ -134,7 +134,7 @@ def encode_part(part: Part, tokenizers: Tokenizers, augment: bool) -> list[dict]
             rows.append({**row, **origin[1]})
         waiting.clear()
 
-    for index, clip in enumerate(part.clips(), start=part.number * SHARD_CLIPS if part.cache else 0):
+    for index, clip in enumerate(part.clips(), start=part.cache.starts[part.number] if part.cache else 0):
         for variant, name in variants_of(clip) if augment else [(clip, "as rendered")]:
             coloured = {"coloured": change_colours(variant["frames"], rng)} if augment else {}
             origin = {"source": part.source, "clip_index": index, "variant": name, "move": clip["move"]}

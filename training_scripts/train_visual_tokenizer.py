@@ -48,9 +48,9 @@ class VisualDataArguments:
     cache_dir: str
     """Folder of the rendered clips (about 0.35 MB a clip at 64x64), and of clips once they are read."""
     room_clips: int = 8192
-    """Clips of rooms of the training split, in multiples of 128."""
+    """Clips of rooms of the training split."""
     panorama_clips: int = 1024
-    """Rotation and zoom clips of real panoramas, in multiples of 128."""
+    """Rotation and zoom clips of real panoramas."""
     clips: list[str] = field(default_factory=list)
     """Folders of clips that `camvig data` made, such as out/train of cut-videos (kind "plain")."""
     pictures: list[str] = field(default_factory=list)

@@ -17,7 +17,7 @@ import torch
 
 from ..dataset_builders.clip_cache import ClipCache
 from ..dataset_builders.clip_variants import random_variant
-from ..dataset_builders.exact_flow import backward_flow
+from ..dataset_builders.exact_flow import flow_to_first_frame
 from .bad_batches import CLIP_NAMES
 from .visual_sources import Sources
 
@@ -32,7 +32,7 @@ def clip_arrays(clip: dict) -> dict[str, Any]:
     """A clip -> frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]`, visibility and in_front `[T-1, 1, H, W]`,
     log_inverse_depth `[T, H/4, W/4]` relative to each frame's median, depth_is_known `[]`."""
     depth = np.asarray(clip["depth"], np.float32)
-    flow, visibility, in_front = backward_flow(depth, clip["camera_to_world"], clip["intrinsics"])
+    flow, visibility, in_front = flow_to_first_frame(clip)
     return {
         "frames": np.asarray(clip["frames"]),
         "flow": flow,

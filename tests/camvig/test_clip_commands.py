@@ -63,6 +63,18 @@ def test_render_clips_says_what_became_of_the_paths(clips, capsys):
     assert sum(len(pq.read_table(file)) for file in clip_files(clips)) == 3
 
 
+def test_rooms_with_moving_objects_become_clips_and_ids(tiny_checkpoint, tmp_path, capsys, fails):
+    lossless, plain, ids = tmp_path / "moving", tmp_path / "plain", tmp_path / "ids"
+    options = ["--clips", 2, "--size", 32, "--start", 4, "--moving-objects", 1]
+    assert data("render-rooms", lossless, *options) == 0 and data("render-rooms", plain, *options, "--plain") == 0
+    assert capsys.readouterr().out.splitlines() == [str(lossless), str(plain)]
+    assert data("tokenize", lossless, plain, "--out", ids, "--checkpoint", tiny_checkpoint) == 0
+    rows = [row for file in sorted(ids.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+    assert sorted(row["has_path"] for row in rows) == [False, False, True, True]
+    fails("render-rooms", lossless, *options[:-1], 2, expected="moving_objects 1 there, 2 now")
+    fails("render-rooms", tmp_path / "x", *options[:-1], 4, expected="expected 0 to 3 moving objects, got 4")
+
+
 def test_splats_become_a_scene_that_clips_are_rendered_from(splats, tmp_path, fails, capsys):
     scene = tmp_path / "scenes" / "ball"
     options = ["--axes", "opencv", "--licence", "MIT", "--credit", "Somebody"]

@@ -95,12 +95,46 @@ def test_what_another_killed_process_left_is_no_shard(tmp_path: Path):
     assert maker.made == [0, 1, 2] and len(shards_in(tmp_path)) == 1
 
 
-def test_wrong_counts_are_refused(tmp_path: Path):
-    with pytest.raises(ValueError, match="multiples of 3, got 4"):
-        write_clip_cache(tmp_path / "clips", Maker(), 4)
-    assert not (tmp_path / "clips").exists()
+def test_the_last_shard_may_be_short_but_must_fit_the_count(tmp_path: Path):
+    shards = write_clip_cache(tmp_path, Maker(), 7)
+    assert len(shards) == 3
+    assert_holds_clips(ClipCache(shards), range(7))
+    with pytest.raises(ValueError, match="shard-00002: expected 3 clips, got 1: take another folder for 9 clips"):
+        write_clip_cache(tmp_path, Maker(), 9)
+    assert write_clip_cache(tmp_path / "none", Maker(), 0) == []
     with pytest.raises(ValueError, match="at least one shard"):
-        ClipCache(shards_in(tmp_path))
+        ClipCache(shards_in(tmp_path / "none"))
+
+
+def moving(index: int) -> SimpleNamespace:
+    """A clip of `Maker` in which `index` % 3 objects move."""
+    clip = Maker()(index)
+    poses = np.tile(np.eye(4) * (1 + index), (2, index % 3, 1, 1))
+    return SimpleNamespace(**vars(clip), object_ids=np.full((2, 4, 4), index % 3, np.uint8), object_to_world=poses)
+
+
+def test_moving_objects_are_kept_and_filled_up_with_objects_at_rest(tmp_path: Path):
+    cache = ClipCache(write_clip_cache(tmp_path, moving, 6))
+    for index in range(6):
+        clip, expected = cache[index], moving(index)
+        assert np.array_equal(clip["object_ids"], expected.object_ids)
+        assert clip["object_to_world"].shape == (2, 2, 4, 4) and clip["object_to_world"].dtype == np.float32
+        assert np.array_equal(clip["object_to_world"][:, : index % 3], expected.object_to_world)
+        assert (clip["object_to_world"][:, index % 3 :] == np.eye(4)).all()
+
+
+def test_shards_at_rest_are_those_of_makers_that_know_no_objects(tmp_path: Path):
+    """To the bit, so that old shards and new ones are the same."""
+
+    def at_rest(index: int) -> SimpleNamespace:
+        nothing = {"object_ids": np.zeros((2, 4, 4), np.uint8), "object_to_world": np.zeros((2, 0, 4, 4))}
+        return SimpleNamespace(**vars(Maker()(index)), **nothing)
+
+    old, new = write_clip_cache(tmp_path / "old", Maker(), 3), write_clip_cache(tmp_path / "new", at_rest, 3)
+    files = [{file.name: file.read_bytes() for file in shard.iterdir()} for shard in (old[0], new[0])]
+    assert files[0] == files[1] and "object_ids.npy" not in files[0]
+    mixed = ClipCache([old[0], *write_clip_cache(tmp_path / "moving", moving, 3)])
+    assert "object_ids" not in mixed[2] and "object_ids" in mixed[3]
 
 
 def test_a_gap_between_shards_is_refused(tmp_path):

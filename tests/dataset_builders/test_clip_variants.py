@@ -13,7 +13,7 @@ from camvig.dataset_builders.clip_variants import (
     relative_path,
     reversed_in_time,
 )
-from camvig.dataset_builders.exact_flow import backward_flow
+from camvig.dataset_builders.exact_flow import backward_flow, flow_to_first_frame
 from camvig.dataset_builders.rooms.room_clips import room_clip
 
 SIZE = 48
@@ -65,6 +65,46 @@ def test_the_flow_of_a_mirrored_clip_is_the_mirrored_flow(clip):
         assert np.allclose(flow_mirrored, expected, rtol=0, atol=1e-5)
         assert np.array_equal(in_front_mirrored, in_front[..., ::-1])
         assert np.mean(visibility_mirrored != visibility[..., ::-1]) < 2e-3  # positions on a pixel's border round apart
+
+
+@pytest.fixture(scope="module", params=["truck_left", "static"])
+def moving_clip(request: pytest.FixtureRequest) -> dict:
+    rendered = room_clip("validation", 0, 0, SIZE, move=request.param, moving_objects=2, threads=1)
+    assert len(rendered.object_kinds) == 2
+    return off_centre(vars(rendered))
+
+
+def test_the_flow_of_mirrored_moving_objects_is_the_mirrored_flow(moving_clip):
+    flow, visibility, in_front = flow_to_first_frame(moving_clip)
+    flow_mirrored, visibility_mirrored, in_front_mirrored = flow_to_first_frame(mirrored(moving_clip))
+    expected = flow[..., ::-1] * np.array([-1, 1], np.float32)[None, :, None, None]
+    assert np.allclose(flow_mirrored, expected, rtol=0, atol=1e-5)
+    assert np.array_equal(in_front_mirrored, in_front[..., ::-1])
+    assert np.mean(visibility_mirrored != visibility[..., ::-1]) < 5e-3  # at rest all lie on a border
+    at_rest = flow_of(moving_clip)[0]
+    assert np.abs(flow - at_rest).max() > 0.02 and not np.array_equal(at_rest, flow)  # the objects do move
+
+
+def test_reversed_moving_objects_lead_back_along_the_flow_they_came_by(moving_clip):
+    """A point that flow leads from the last frame to the first is led back by the reversed clip's flow from last to first."""
+    flow, visibility, _ = flow_to_first_frame(moving_clip)
+    back = flow_to_first_frame(reversed_in_time(moving_clip))[0][-1]  # from frame 0 to the last
+    checked = 0
+    for row, column in np.argwhere((moving_clip["object_ids"][-1] > 0) & (visibility[-1] == 1)):
+        x, y = (np.array([column, row]) + 0.5) / SIZE + flow[-1, :, row, column]
+        around = np.round(np.array([y, x]) * SIZE - 0.5).astype(int).clip(0, SIZE - 1)
+        if moving_clip["object_ids"][0][tuple(around)] == moving_clip["object_ids"][-1][row, column]:
+            gap = back[:, around[0], around[1]] + flow[-1, :, row, column]
+            assert np.abs(gap).max() < 3 / SIZE
+            checked += 1
+    assert checked > 5
+
+
+def test_variants_of_moving_clips_twice_change_nothing(moving_clip):
+    for variant in (mirrored, reversed_in_time):
+        twice = variant(variant(moving_clip))
+        assert np.array_equal(twice["object_ids"], moving_clip["object_ids"])
+        assert np.allclose(twice["object_to_world"], moving_clip["object_to_world"], rtol=0, atol=1e-12)
 
 
 def test_a_reversed_clip_is_warped_from_its_own_first_frame(clip):

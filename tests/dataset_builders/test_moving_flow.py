@@ -9,6 +9,7 @@ from camvig.dataset_builders.exact_flow import (
     FlowParts,
     backward_flow,
     backward_flow_parts,
+    flow_to_first_frame,
     forward_flow,
     forward_flow_parts,
 )
@@ -67,6 +68,16 @@ def test_the_camera_part_is_the_flow_of_a_room_at_rest_and_the_rest_moves_object
         assert np.array_equal(back.moving, clip.object_ids[1:] > 0)
         assert not onward.objects[~onward.moving].any() and not np.moveaxis(back.objects, 1, -1)[~back.moving].any()
         assert np.abs(onward.objects[onward.moving]).max() > 0.3
+
+
+def test_the_flow_of_a_clip_is_the_total_flow_or_that_of_a_room_at_rest(clips):
+    for clip in clips:
+        found, parts = flow_to_first_frame(vars(clip)), parts_of(backward_flow_parts, clip)
+        for value, expected in zip(found, (parts.total, parts.visibility, parts.in_front), strict=True):
+            assert np.array_equal(value, expected)
+        at_rest = {name: getattr(clip, name) for name in ("depth", "camera_to_world", "intrinsics")}
+        for value, expected in zip(flow_to_first_frame(at_rest), backward_flow(*at_rest.values()), strict=True):
+            assert np.array_equal(value, expected)
 
 
 def test_before_a_still_camera_objects_are_all_of_the_flow(clips):
