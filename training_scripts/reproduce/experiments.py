@@ -14,7 +14,7 @@ class Scale:
     """How much of everything: "full" is the experiments, "debug" only shows that all of it runs."""
 
     name: str
-    room_clips: int  # with paths, and as many plain ones; in multiples of 128
+    room_clips: int  # with paths, and as many plain ones
     augment: bool
     steps: int
     kept_steps: tuple[int, ...]  # at which the models of the arm "uniform" are measured too
@@ -31,7 +31,7 @@ SCALES = {
     "full": Scale("full", 2048, True, 1500, (150, 300, 600, 1000), 48),
     "debug": Scale(
         "debug",
-        128,
+        4,
         False,
         2,
         (1,),

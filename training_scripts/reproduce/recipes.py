@@ -23,7 +23,8 @@ def fitted(kind: str) -> str:
 
 
 def rooms_stage(scale: Scale) -> Stage:
-    words = (*SCRIPT, f"{SCRIPTS}.render_rooms", "--clips", str(scale.room_clips), "--out", f"{WORK}/{ROOMS}")
+    """Clips of rooms at rest with exact paths."""
+    words = ("camvig", "data", "render-rooms", f"{WORK}/{ROOMS}", "--clips", str(scale.room_clips), "--num-proc", "2")
     return Stage("rooms", words, ROOMS, 4)
 
 

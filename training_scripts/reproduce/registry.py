@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import training_steps
+from . import camera_tokens, training_steps
 from .experiments import SCALES, Choices, Experiment, Scale
 from .page import write_page
 from .runner import Say, check_scale, run_stages
 from .stages import Stage
 
-EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (training_steps.EXPERIMENT,)}
+EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (training_steps.EXPERIMENT, camera_tokens.EXPERIMENT)}
 DEFAULT_DOCS = Path("docs/reproduce")
 
 
