@@ -12,6 +12,9 @@ from .experiments import Scale
 from .stages import CHECKPOINTS, CONFIGS, WORK, Stage
 
 ROOMS = "clips/rooms-train-64"
+PLAIN = "clips/moving-rooms-plain"
+ARMS_OF_MIXTURE = {"uniform": "100/0", "mixed": "70/30", "video": "0/100"}
+"""Arm -> clips with paths / plain video, in percent of the samples."""
 VISUAL_TOKENIZER = f"{CHECKPOINTS}/camvig-tiny/visual_tokenizer"
 SCRIPT = ("python", "-m")
 SCRIPTS = "camvig.training_scripts"
@@ -70,6 +73,20 @@ def uniform_arm(scale: Scale) -> list[Stage]:
     ]
 
 
+def mixture_arms(scale: Scale) -> list[Stage]:
+    """The arms "uniform" (clips with paths alone), "mixed" (70% of them, 30% plain video) and "video" (plain video alone)."""
+    tokenizer = fitted("uniform")
+    clips = ("camvig", "data", "render-rooms", f"{WORK}/{PLAIN}", "--clips", str(scale.room_clips), "--start", "8192")
+    both = (f"data.token_cache={WORK}/ids_uniform", f"data.video_token_cache={WORK}/ids_plain", "data.path_share=0.7")
+    return [
+        *uniform_arm(scale),
+        Stage("plain", (*clips, "--moving-objects", "2", "--plain", "--num-proc", "2"), PLAIN, 10),
+        ids_stage("plain", PLAIN, tokenizer, scale, 8),
+        train_stage("mixed", "uniform", tokenizer, both, scale),
+        train_stage("video", "uniform", tokenizer, (f"data.token_cache={WORK}/ids_plain",), scale),
+    ]
+
+
 def assemble_stage(arm: str, step: int, camera_tokenizer: str) -> Stage:
     """A kept model of an arm as a pipeline folder."""
     words = (*SCRIPT, f"{SCRIPTS}.assemble_checkpoint", "--visual-tokenizer", VISUAL_TOKENIZER)
@@ -78,17 +95,38 @@ def assemble_stage(arm: str, step: int, camera_tokenizer: str) -> Stage:
     return Stage(f"assemble-{arm}-{step}", (*words, "--output-dir", f"{WORK}/{output}"), output, 0.3)
 
 
-def eval_stage(name: str, checkpoint: str, scale: Scale, more: Sequence[str] = (), minutes: float = 4) -> Stage:
-    """Flow MSE with its controls on the validation split; without poses and bias, which are slow."""
+def eval_stage(
+    name: str,
+    checkpoint: str,
+    scale: Scale,
+    more: Sequence[str] = (),
+    minutes: float = 4,
+    split: str | None = "validation",
+) -> Stage:
+    """Flow MSE with its controls; without poses and bias, which are slow.
+
+    On the validation split, because such results are what choices are made by; None: as `camvig eval` has it.
+    """
     result = f"eval/{name}.json"
-    words = ("camvig", "eval", checkpoint, "--split", "validation", "--clips", str(scale.eval_clips))
+    words = ("camvig", "eval", checkpoint, *(("--split", split) if split else ()), "--clips", str(scale.eval_clips))
     words += ("--pose-clips", "0", "--no-bias", *more, "--json", f"{WORK}/{result}")
     return Stage(f"eval-{name}", words, result, minutes)
 
 
+def arm_pipeline(arm: str) -> str:
+    """Where `train_stage` leaves its pipeline."""
+    return f"{WORK}/transformer_{arm}/pipeline"
+
+
 def eval_of_arm(arm: str, scale: Scale) -> Stage:
     """The end of an arm on rooms at rest."""
-    return eval_stage(f"{arm}-rooms", f"{WORK}/transformer_{arm}/pipeline", scale)
+    return eval_stage(f"{arm}-rooms", arm_pipeline(arm), scale)
+
+
+def moving_eval(name: str, checkpoint: str, scale: Scale, guidance: str | None = None) -> Stage:
+    """A checkpoint on rooms with moving objects; `guidance` None is the default of sampling."""
+    more = ("--data", "moving-rooms", *(("--guidance-scale", guidance) if guidance else ()))
+    return eval_stage(f"{name}-moving" + (f"-guidance-{guidance}" if guidance else ""), checkpoint, scale, more, 5)
 
 
 def _set(changes: Sequence[str]) -> tuple[str, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import camera_tokens, training_steps
+from . import camera_tokens, generalisation, guidance, long_paths, mixture, training_steps
 from .experiments import SCALES, Choices, Experiment, Scale
 from .page import write_page
 from .runner import Say, check_scale, run_stages
 from .stages import Stage
 
-EXPERIMENTS: dict[str, Experiment] = {one.name: one for one in (training_steps.EXPERIMENT, camera_tokens.EXPERIMENT)}
+_MODULES = (mixture, training_steps, long_paths, camera_tokens, generalisation, guidance)
+EXPERIMENTS: dict[str, Experiment] = {one.EXPERIMENT.name: one.EXPERIMENT for one in _MODULES}
+"""In the order of the questions: (a) to (f)."""
 DEFAULT_DOCS = Path("docs/reproduce")
 
 

@@ -75,6 +75,35 @@ def _ratio(scores: Scores, name: str) -> str:
     return NONE if found is None else with_interval(found["value"], found["interval"], ".2f")
 
 
+MOTION_ROWS = {
+    "camera_mse": "camera error, px², where nothing moves by itself",
+    "kept": "motion kept: 1 is the things' own motion, 0 none of it",
+    "agreement": "direction of the things' own motion: 1 is right",
+    "amount": "amount of motion where things move, over the true amount",
+    "false_motion": "motion of things that are at rest, px²",
+}
+"""Of `motion` in the results of rooms with moving objects."""
+
+
+def motion_table(columns: dict[str, Scores], name: str) -> str:
+    """One of `MOTION_ROWS` for every kind with its 95% interval, a column an evaluation."""
+    rows = [
+        [kind, *(_motion(one, name, kind) for one in columns.values())]
+        for kind in FLOW_ROWS
+        if any(one["motion"][name] and one["motion"][name].get(kind) is not None for one in columns.values())
+    ]
+    return table([MOTION_ROWS[name], *columns], rows)
+
+
+def _motion(scores: Scores, name: str, kind: str) -> str:
+    values, intervals = scores["motion"][name], scores["motion"].get(f"{name}_intervals")
+    return NONE if not values else with_interval(values.get(kind), (intervals or {}).get(kind))
+
+
+def motion_tables(columns: dict[str, Scores]) -> str:
+    return "\n\n".join(motion_table(columns, name) for name in MOTION_ROWS)
+
+
 def about_clips(scores: Scores) -> str:
     """Which clips, how many, with which sampling."""
     settings = scores["settings"]
