@@ -75,7 +75,7 @@ def evaluate(
         pose_trials: of the recovery.
         with_bias: also compare left with right and up with down, which takes as many more videos again.
     """
-    clock = _Clock()
+    clock = Clock()
     true_flows = [dis_flow(clip.frames) for clip in clips]
     requests = requests_of(clips, true_flows, seed)
     videos, unavailable, planes = _all_videos(clips, true_flows, source, requests, clock)
@@ -112,7 +112,7 @@ def evaluate(
     return Evaluation(figures, clips, videos, flow, pictures)
 
 
-class _Clock:
+class Clock:
     """Seconds on the wall and of the processor, by stage."""
 
     def __init__(self):
@@ -130,7 +130,7 @@ def _all_videos(
     true_flows: list[np.ndarray],
     source: VideoSource,
     requests: dict[str, list[Request]],
-    clock: _Clock,
+    clock: Clock,
 ) -> tuple[dict[str, Videos], dict[str, str], list[float | None]]:
     """By kind, why some are missing, and the depths that the planar warp chose (None: infinite)."""
     made: dict[str, Videos | Missing] = {

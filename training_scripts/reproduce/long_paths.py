@@ -37,8 +37,8 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     lengths = [str(one["generated_frames"]) for one in found["lengths"]]
     return "\n\n".join(
         [
-            f"`{found['checkpoint']}`, {found['clips']} rooms of the {found['split']} split, {found['frames']} frames each. Flow MSE "
-            "of each stretch, px² (95% interval over clips):",
+            f"`{found['checkpoint']}`, {found['clips']} rooms of the {found['split']} split, {found['frames']} frames each. Flow "
+            "MSE of each stretch, px² (95% interval over clips):",
             _by_stretch(
                 found, lambda kind, at: with_interval(found["flow_mse"][kind][at], found["intervals"][kind][at])
             ),
@@ -99,8 +99,8 @@ EXPERIMENT = Experiment(
     name="long-paths",
     question="How does a video decay when stretches of 17 frames are chained along curves and figures of eight?",
     method=(
-        "One checkpoint, nothing trained. A stretch of 17 frames begins with the last frame of the one before. `restart` begins each "
-        "stretch with the true frame instead, `*_known_depth` knows the scene depth of each first frame, which a user does not."
+        "One checkpoint, nothing trained. A stretch of 17 frames begins with the last frame of the one before. `restart` begins "
+        "each stretch with the true frame instead, `*_known_depth` knows the scene depth of each first frame, which a user does not."
     ),
     stages_of=stages_of,
     findings_of=findings_of,
