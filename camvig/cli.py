@@ -33,11 +33,8 @@ app.add_typer(clip_commands.app, name="data")
 app.add_typer(study_commands.app, name="study")
 app.command()(hub_commands.push)
 app.command("eval")(eval_commands.evaluate)
-<<<<<<< HEAD
 app.command()(reproduce_commands.reproduce)
-=======
 app.command("eval-long")(eval_commands.evaluate_long)
->>>>>>> longpaths
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]

@@ -100,7 +100,7 @@ EXPERIMENT = Experiment(
     question="How does a video decay when stretches of 17 frames are chained along curves and figures of eight?",
     method=(
         "One checkpoint, nothing trained. A stretch of 17 frames begins with the last frame of the one before. `restart` begins "
-        "each stretch with the true frame instead, `*_known_depth` knows the scene depth of each first frame, which a user does not."
+        "each stretch with the true frame instead, `*_known_depth` knows the scene depth of each first frame, as no user does."
     ),
     stages_of=stages_of,
     findings_of=findings_of,
