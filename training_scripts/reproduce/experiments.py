@@ -53,7 +53,7 @@ class Choices:
     @classmethod
     def anything(cls) -> Choices:
         """For a list of what there is, before anybody has chosen."""
-        return cls(captures=Path("CAPTURES"), posed=Path("POSED"))
+        return cls(captures=Path(), posed=Path())
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
     if missing := [name for name, folder in folders.items() if folder is None]:
         said = "; ".join(f"--{name} DIR, which `{MADE_BY[name]}` makes" for name in missing)
         raise ValueError(f"expected clips to test on: {said} (docs/data.md, docs/video_clips.md)")
+    for name, folder in folders.items():
+        if not folder.is_dir():
+            raise ValueError(
+                f"expected a folder of clips as --{name}, got {folder}: no such folder; `{MADE_BY[name]}` makes one"
+            )
     stages = [eval_stage("checkpoint-rooms", choices.checkpoint, scale, split=None)]
     for name, folder in folders.items():
         more = ("--data", str(folder.resolve()))
