@@ -42,7 +42,8 @@ def save(figure: Figure, file: Path, scale: str) -> None:
 
 def line(axes: Axes, xs: Sequence[float], values: Sequence[float], kind: str, **more: Any) -> None:
     """A kind over x, with its name."""
-    axes.plot(xs, values, "o-", markersize=4, color=COLOURS.get(kind, "#333333"), label=kind, **more)
+    style = {"marker": "o", "markersize": 4, "linestyle": "-", **more}
+    axes.plot(xs, values, color=COLOURS.get(kind, "#333333"), label=kind, **style)
 
 
 def band(axes: Axes, xs: Sequence[float], intervals: Sequence[Sequence[float]], kind: str) -> None:

@@ -124,6 +124,6 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 def _end_of(stage: Stage, work: Path) -> str:
     """The last lines of the log, of what a progress bar wrote over only the last state."""
-    text = stage.log_file(work).read_text(encoding="utf-8", errors="replace")
-    lines = [line.rsplit("\r", 1)[-1].strip() for line in text.strip().splitlines()]
+    text = stage.log_file(work).read_bytes().decode("utf-8", errors="replace")
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1].strip() for line in text.strip().split("\n")]
     return " | ".join(line for line in lines[-LAST_LINES:] if line)
