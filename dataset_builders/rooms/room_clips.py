@@ -59,23 +59,25 @@ def room_clip(split: str, scene_seed: int, clip_seed: int, size: int = 64, *, mo
               moving_objects: int = 0, antialias: int = 2, threads: int | None = None) -> RoomClip:  # fmt: skip
     """Renders one clip of 17 frames; `move` (one of `room_paths.MOVES`) asks for a certain move.
 
-    moving_objects: how many objects move by themselves, up to `moving_placement.MAX_MOVING_OBJECTS`; some may be left out where
-    they find no place (`object_kinds` says which there are).
+    moving_objects: how many objects move by themselves, up to `moving_placement.MAX_MOVING_OBJECTS`; some, in rare
+    rooms all, may be left out where they find no place (`object_kinds` says which there are).
     """
     scene = _scene(split, scene_seed)
     seeds = [SPLIT_CODES[split], scene_seed, 1 + clip_seed]
     placed = place_path(scene, np.random.default_rng(np.random.SeedSequence(seeds)), move)
-    if moving_objects == 0:
-        objects = no_objects(len(placed.camera_to_world))
-        frames, depth = render(scene, placed.camera_to_world, placed.intrinsics, size, antialias, threads)
-        object_ids = np.zeros(depth.shape, np.uint8)
-    else:
+    things = []
+    if moving_objects != 0:
         rng = np.random.default_rng(np.random.SeedSequence([*seeds, MOVING_CODE]))
         things = place_objects(scene, placed, moving_objects, rng)
+    if things:
         scene, objects = with_fixed_boxes(scene, things), as_arrays(things, FRAME_TIMES)
         frames, depth, object_ids = render_moving(
             scene, objects, placed.camera_to_world, placed.intrinsics, size, antialias, threads
         )
+    else:
+        objects = no_objects(len(placed.camera_to_world))
+        frames, depth = render(scene, placed.camera_to_world, placed.intrinsics, size, antialias, threads)
+        object_ids = np.zeros(depth.shape, np.uint8)
     return RoomClip(
         frames=frames,
         depth=depth,

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from camvig.dataset_builders.rooms import moving_placement
 from camvig.dataset_builders.rooms.moving_contacts import are_free, keep_apart
 from camvig.dataset_builders.rooms.moving_makers import MAKERS
 from camvig.dataset_builders.rooms.moving_objects import MovingObject, as_arrays, with_fixed_boxes
 from camvig.dataset_builders.rooms.moving_placement import FRAME_TIMES, place_objects
+from camvig.dataset_builders.rooms.room_clips import MOVING_CODE, room_clip
 from camvig.dataset_builders.rooms.room_paths import place_path
 from camvig.dataset_builders.rooms.room_renderer import render_moving
 from camvig.dataset_builders.rooms.room_scenes import sample_scene
+from camvig.dataset_builders.rooms.room_textures import SPLIT_CODES
 
 TIMES = np.linspace(0, 2, 97)
 
@@ -99,3 +102,21 @@ def test_contacts_agree_with_the_slow_reference():
 def test_other_numbers_of_objects_are_refused(count):
     with pytest.raises(ValueError, match=f"1 to 3 moving objects, got {count}"):
         placed(0, count)
+
+
+def test_rooms_where_nothing_fits_at_first_are_tried_again_and_then_stay_at_rest(monkeypatch):
+    scene = sample_scene("train", 8)
+    seeds = [SPLIT_CODES["train"], 8, 2]
+    path = place_path(scene, np.random.default_rng(np.random.SeedSequence(seeds)))
+
+    def found() -> list[str]:
+        rng = np.random.default_rng(np.random.SeedSequence([*seeds, MOVING_CODE]))
+        return [thing.kind for thing in place_objects(scene, path, 2, rng)]
+
+    assert found() == ["standing_fan"]
+    assert room_clip("train", 8, 1, 16, moving_objects=2, threads=1).object_kinds == ("standing_fan",)
+    monkeypatch.setattr(moving_placement, "ROUNDS", 1)
+    assert found() == []
+    moving, at_rest = (room_clip("train", 8, 1, 16, moving_objects=count, threads=1) for count in (2, 0))
+    assert moving.object_kinds == () and np.array_equal(moving.frames, at_rest.frames) and not moving.object_ids.any()
+    assert moving.object_to_world.shape == (17, 0, 4, 4)
