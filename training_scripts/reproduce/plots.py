@@ -25,7 +25,7 @@ COLOURS = {
 MADE_BY_THE_MODEL = ("model", "wrong_path", "mirrored_path", "no_camera")
 
 
-def figure_of(panels: int, width: float = 5.2, height: float = 4.0) -> tuple[Figure, list[Axes]]:
+def figure_of(panels: int, width: float = 6.2, height: float = 4.0) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width * panels, height), dpi=130, layout="constrained")
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
@@ -55,4 +55,4 @@ def finish(axes: Axes, x_label: str, y_label: str, title: str) -> None:
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=7.5)
+    axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)

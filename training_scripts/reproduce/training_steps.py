@@ -38,7 +38,7 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
         [
             flow_table(columns),
             model_table(columns),
-            "Losses of held-out clips during training, nats a factor of an id, teacher-forced: with the clip's path, with "
+            "Losses of held-out clips during training, nats a token, teacher-forced: with the clip's path, with "
             "another clip's, and with none. The gaps say how much of the path the model uses.",
             _loss_table({step: losses[step] for step in scores if step in losses}),
         ]
@@ -71,7 +71,7 @@ def _draw(scores: dict[int, Scores], losses: dict[int, dict[str, float]], pictur
     finish(left, "training steps", "flow MSE, px²", "rooms of the validation split (bands: 95%)")
     for name, kind in LOSSES.items():
         line(right, list(losses), [row[name] for row in losses.values()], kind)
-    finish(right, "training steps", "nats a factor", "held-out loss: right path, wrong path, none")
+    finish(right, "training steps", "nats a token", "held-out loss: right path, wrong path, none")
     save(figure, picture, scale)
 
 
