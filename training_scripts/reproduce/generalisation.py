@@ -28,17 +28,17 @@ CONTROLS = (
 
 
 def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
-    folders = {"captures": choices.captures, "posed": choices.posed}
-    if missing := [name for name, folder in folders.items() if folder is None]:
+    given = {"captures": choices.captures, "posed": choices.posed}
+    folders = {name: folder for name, folder in given.items() if folder is not None}
+    if missing := [name for name in given if name not in folders]:
         said = "; ".join(f"--{name} DIR, which `{MADE_BY[name]}` makes" for name in missing)
         raise ValueError(f"expected clips to test on: {said} (docs/data.md, docs/video_clips.md)")
+    stages = [eval_stage("checkpoint-rooms", choices.checkpoint, scale, split=None)]
     for name, folder in folders.items():
         if not folder.is_dir():
             raise ValueError(
                 f"expected a folder of clips as --{name}, got {folder}: no such folder; `{MADE_BY[name]}` makes one"
             )
-    stages = [eval_stage("checkpoint-rooms", choices.checkpoint, scale, split=None)]
-    for name, folder in folders.items():
         more = ("--data", str(folder.resolve()))
         stages.append(eval_stage(f"checkpoint-{name}", choices.checkpoint, scale, more, split=None))
     return stages
