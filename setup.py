@@ -22,6 +22,7 @@ FOLDERS = (
     "pipelines",
     "pipelines/evaluation",
     "training_scripts",
+    "training_scripts/reproduce",
     "checkpoints",
 )
 

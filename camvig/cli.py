@@ -1,5 +1,6 @@
-"""The `camvig` command: `generate`, `demo`, `convert-tokenizer`, `report`, `eval` (`eval_commands`), `push` (`hub_commands`),
-`path` (`path_commands`), `data` (`data_commands`, `clip_commands`) and `study` (`study_commands`).
+"""The `camvig` command: `generate`, `demo`, `convert-tokenizer`, `report`, `eval` and `eval-long` (`eval_commands`),
+`push` (`hub_commands`), `path` (`path_commands`), `data` (`data_commands`, `clip_commands`), `study` (`study_commands`) and
+`reproduce` (`reproduce_commands`).
 
 What always holds: whatever a user gets wrong is one line on stderr, "camvig: error: ...", with exit status 1, or 2 for
 a command line that cannot be read; a warning is one line too. Torch and its friends are imported inside the commands
@@ -17,7 +18,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from . import __version__, clip_commands, eval_commands, hub_commands, path_commands, study_commands
+from . import __version__, clip_commands, eval_commands, hub_commands, path_commands, reproduce_commands, study_commands
 from .modules import module
 
 app = typer.Typer(
@@ -32,6 +33,8 @@ app.add_typer(clip_commands.app, name="data")
 app.add_typer(study_commands.app, name="study")
 app.command()(hub_commands.push)
 app.command("eval")(eval_commands.evaluate)
+app.command()(reproduce_commands.reproduce)
+app.command("eval-long")(eval_commands.evaluate_long)
 
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
@@ -71,6 +74,12 @@ def generate(
     ],
     output: Annotated[Path, typer.Option(help="A name that ends in .mp4, .gif, or .png for a contact sheet.")],
     resample_by: path_commands.ResampleBy = None,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="A path of any length: stretch after stretch, from the last frame on.")
+    ] = False,
+    frames: Annotated[
+        int | None, typer.Option(min=2, help="With --chain and film grammar: how many frames it lasts.")
+    ] = None,
     seed: Seed = 0,
     guidance_scale: GuidanceScale = None,
     temperature: Temperature = None,
@@ -97,7 +106,16 @@ def generate(
         best_of=best_of,
     )
     files = job.generate_to_files(
-        image, camera_path, output, seed, checkpoint, settings, resample_by, recover_poses=recover_poses
+        image,
+        camera_path,
+        output,
+        seed,
+        checkpoint,
+        settings,
+        resample_by,
+        recover_poses=recover_poses,
+        chain=chain,
+        frames=frames,
     )
     for file in files:
         typer.echo(file)

@@ -1,4 +1,4 @@
-"""`camvig eval`: a checkpoint, or another system's videos, measured on clips with every control."""
+"""`camvig eval`: a checkpoint, or another system's videos, measured on clips with every control; `eval-long`: long videos."""
 
 from __future__ import annotations
 
@@ -65,6 +65,9 @@ def evaluate(
             min=0, help="Of a checkpoint: how strictly it follows the path; 1 is plain sampling [default: 1.5]."
         ),
     ] = None,
+    bias: Annotated[
+        bool, typer.Option(help="Compare left with right and up with down: about half of the time.")
+    ] = True,
     contact_sheet: Annotated[
         Path | None, typer.Option("--contact-sheet", "--sheet", help="Also write a .png with some clips to look at.")
     ] = None,
@@ -102,6 +105,7 @@ def evaluate(
         pose_trials=pose_trials,
         stride=stride,
         best_of=best_of,
+        bias=bias,
         **{name: value for name, value in optional.items() if value is not None},
     )
     if inputs is not None:
@@ -112,4 +116,27 @@ def evaluate(
         checkpoint = given[0] if given else DEFAULT_CHECKPOINT
         written = job.measure_checkpoint(checkpoint, settings, json_file, report, contact_sheet)
     for file in written:
+        typer.echo(file)
+
+
+def evaluate_long(
+    json_file: Annotated[Path, typer.Option("--json", help="Where the figures go.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")
+    ] = DEFAULT_CHECKPOINT,
+    stretches: Annotated[
+        int, typer.Option(min=1, help="How many stretches of 17 frames, each from the last frame of the one before.")
+    ] = 4,
+    clips: Annotated[int, typer.Option(min=2, help="How many rooms, one clip each.")] = 16,
+    split: Annotated[Literal["train", "validation", "test"], typer.Option(help="No room is in two splits.")] = "test",
+    seed: Annotated[int, typer.Option(help="Seed of sampling and intervals.")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="Also draw the decay over the frames, a .png.")] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option("--contact-sheet", "--sheet", help="Also write a .png with some clips to look at.")
+    ] = None,
+) -> None:
+    """Measure how long videos decay, made by chaining along curves and figures of eight in rooms, with all controls."""
+    job = module("pipelines.evaluation.long_eval")
+    settings = job.LongEvalSettings(stretches=stretches, clips=clips, split=split, seed=seed)
+    for file in job.measure_long(checkpoint, settings, json_file, plot, contact_sheet):
         typer.echo(file)

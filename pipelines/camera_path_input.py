@@ -32,15 +32,16 @@ def prepare_camera_path(path: str | CameraPath, num_frames: int, width: float, h
     if not isinstance(path, CameraPath):
         raise ValueError(f"expected a CameraPath or film grammar such as 'dolly in 30%', got {type(path).__name__}")
     if path.num_frames != num_frames:
+        longer = "; or make a longer video: pipe.generate_long, or --chain" if path.num_frames > num_frames else ""
         raise ValueError(
             f"expected a camera path of {num_frames} frames, got {path.num_frames}; resample it: "
-            f'path.resample({num_frames}, by="time") or by="arc-length", or --resample-by on the command line'
+            f'path.resample({num_frames}, by="time") or by="arc-length", or --resample-by on the command line{longer}'
         )
     return path.to_unit("scene_depth").relative().for_picture(width, height)
 
 
-def warn_outside_training(paths: Sequence[CameraPath | None], config: CamViGConfig) -> None:
-    """One warning for all paths that go outside the training range; none if all stay inside."""
+def warn_outside_training(paths: Sequence[CameraPath | None], config: CamViGConfig, each: str = "path") -> None:
+    """One warning for all paths that go outside the training range; none if all stay inside. `each` is what they are."""
     excesses = [
         (number, ", ".join(parts))
         for number, path in enumerate(paths)
@@ -48,7 +49,7 @@ def warn_outside_training(paths: Sequence[CameraPath | None], config: CamViGConf
     ]
     if not excesses:
         return
-    found = "; ".join(f"path {number}: {excess}" if len(paths) > 1 else excess for number, excess in excesses)
+    found = "; ".join(f"{each} {number}: {excess}" if len(paths) > 1 else excess for number, excess in excesses)
     warnings.warn(
         f"the camera path goes outside what the model was trained on, expect errors: {found}",
         MotionOutsideTrainingWarning,

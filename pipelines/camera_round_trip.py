@@ -64,9 +64,15 @@ def _rigid(poses: np.ndarray) -> np.ndarray:
 
 
 def warn_misheard(
-    paths: Sequence[CameraPath | None], camera_ids: Sequence[Tensor | None], camera_tokenizer: CamViGCameraTokenizer
+    paths: Sequence[CameraPath | None],
+    camera_ids: Sequence[Tensor | None],
+    camera_tokenizer: CamViGCameraTokenizer,
+    each: str = "path",
 ) -> None:
-    """One warning for all prepared paths whose ids say something else than they do; none if all are heard well."""
+    """One warning for all prepared paths whose ids say something else than they do; none if all are heard well.
+
+    `each` is what they are called.
+    """
     found = []
     for number, (path, ids) in enumerate(zip(paths, camera_ids, strict=True)):
         if path is None or ids is None:
@@ -79,7 +85,7 @@ def warn_misheard(
             what = (
                 f"off by {trip.rotation_error_degrees:.1f} degrees and {trip.translation_error:.2f} scene depths{share}"
             )
-            found.append(f"path {number} is {what}" if len(paths) > 1 else f"it is {what}")
+            found.append(f"{each} {number} is {what}" if len(paths) > 1 else f"it is {what}")
     if found:
         warnings.warn(
             f"the camera tokenizer does not hear the camera path well: {'; '.join(found)}",

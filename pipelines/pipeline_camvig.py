@@ -28,6 +28,7 @@ from .best_of import check_best_of, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit
+from .long_video import LongVideos
 from .lora_weights import LoraAdapters
 from .picture_files import PictureLike
 from .pipeline_files import PipelineFiles
@@ -36,8 +37,11 @@ from .pipeline_output import CamViGPipelineOutput, postprocess_videos
 from .sampling_settings import DEFAULT_SAMPLING
 
 
-class CamViGPipeline(LoraAdapters, PipelineFiles):
-    """Image + camera path -> video. `CamViGPipeline.from_pretrained(folder)(image, "dolly in 30%").frames[0]`."""
+class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
+    """Image + camera path -> video. `CamViGPipeline.from_pretrained(folder)(image, "dolly in 30%").frames[0]`.
+
+    Longer videos than the model writes at once: `generate_long`.
+    """
 
     visual_tokenizer: CamViGVisualTokenizer
     camera_tokenizer: CamViGCameraTokenizer

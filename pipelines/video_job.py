@@ -8,6 +8,7 @@ says how it was made: checkpoint, picture, path, seed, settings, seconds, tokens
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import warnings
@@ -28,6 +29,7 @@ from .clip_score import score_poses
 from .contact_sheet import contact_sheet
 from .picture_files import load_picture
 from .pipeline_camvig import CamViGPipeline
+from .pipeline_output import CamViGPipelineOutput
 from .sampling_settings import SamplingSettings
 from .video_files import write_gif, write_mp4, write_png
 
@@ -87,6 +89,8 @@ def generate_to_files(
     settings: VideoSettings,
     resample_by: Literal["time", "arc-length"] | None = None,
     recover_poses: bool = False,
+    chain: bool = False,
+    frames: int | None = None,
 ) -> list[Path]:
     """Make a video and write it as the suffix of `output` says, with its JSON beside it; returns both names.
 
@@ -99,6 +103,8 @@ def generate_to_files(
         settings: of sampling.
         resample_by: how a path of another number of frames than the model's becomes one of that many.
         recover_poses: also recover the camera from the frames, and write how far it is from the path.
+        chain: a path of any length becomes a video of as many frames, stretch after stretch.
+        frames: with `chain`: how many frames film grammar is to last.
 
     Raises:
         ValueError, OSError: one line.
@@ -106,17 +112,36 @@ def generate_to_files(
     sidecar = check_output(output, (image, Path(camera_path)))
     picture = load_picture(image)
     path = load_path_file(camera_path) if names_a_file(camera_path) else camera_path
+    path = _checked_length(path, chain, frames, resample_by)
     pipeline = load_pipeline(checkpoint)
     if resample_by is not None and isinstance(path, CameraPath):
         path = path.resample(pipeline.num_frames, by=resample_by)
     origin = {"checkpoint": checkpoint, "image": str(image), "camera_path": camera_path}
-    video = make_video(pipeline, picture, path, seed, settings, origin)
+    if chain and isinstance(path, CameraPath):
+        video = make_long_video(pipeline, picture, path, seed, settings, origin)
+    else:
+        video = make_video(pipeline, picture, path, seed, settings, origin)
     if recover_poses:
         video.record["score"]["poses"] = pose_fields(video, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_video(video, output)
     write_json(video.record, sidecar)
     return [output, sidecar]
+
+
+def _checked_length(
+    path: str | CameraPath, chain: bool, frames: int | None, resample_by: str | None
+) -> str | CameraPath:
+    """The path; film grammar of `frames` frames where that is asked for. `ValueError` for options that do not go together."""
+    if chain and resample_by is not None:
+        raise ValueError("expected --chain, which keeps every pose of a path, or --resample-by, not both")
+    if frames is not None and not (chain and isinstance(path, str)):
+        raise ValueError("expected --frames only with --chain and film grammar: a path file says how many it has")
+    if chain and isinstance(path, str):
+        if frames is None:
+            raise ValueError("expected --frames with --chain and film grammar, which says no length: --frames 65")
+        return CameraPath.from_text(path, num_frames=frames)
+    return path
 
 
 def make_video(
@@ -134,9 +159,55 @@ def make_video(
     output = pipeline(picture, path, generator=generator, return_score=True, **asdict(settings))
     seconds = time.perf_counter() - started
     assert output.scores and output.scores[0] and output.candidate_scores and output.chosen  # there is a path
-    frames, scores = output.frames[0], output.candidate_scores[0]
-    tokens = len(scores) * pipeline.transformer.config.num_video_tokens
-    record = {
+    scores = output.candidate_scores[0]
+    frames, record = _recorded(pipeline, output, path, seed, settings, origin, seconds, len(scores))
+    record["score"] = output.scores[0].fields()
+    if len(scores) > 1:
+        record["chosen"], record["candidates"] = output.chosen[0], [score.fields() for score in scores]
+    return MadeVideo(frames, path, record)
+
+
+def make_long_video(
+    pipeline: CamViGPipeline,
+    picture: Image.Image,
+    path: CameraPath,
+    seed: int,
+    settings: VideoSettings,
+    origin: dict[str, str],
+) -> MadeVideo:
+    """As `make_video`, of a path of any length (`CamViGPipeline.generate_long`); scores are a list, one a stretch."""
+    generator = torch.Generator().manual_seed(seed)
+    started = time.perf_counter()
+    output = pipeline.generate_long(picture, path, generator=generator, return_score=True, **asdict(settings))
+    seconds = time.perf_counter() - started
+    assert output.scores and output.candidate_scores and output.chosen
+    scores = [score for score in output.scores if score is not None]
+    videos = len(scores) * settings.best_of
+    frames, record = _recorded(pipeline, output, path, seed, settings, origin, seconds, videos)
+    known = [score.score for score in scores if not math.isnan(score.score)]
+    mean = round(sum(known) / len(known), 4) if known else None
+    record["stretches"] = len(scores)
+    record["score"] = {"score": mean, "stretches": [score.fields() for score in scores]}
+    if settings.best_of > 1:
+        record["chosen"] = output.chosen
+        record["candidates"] = [[score.fields() for score in stretch] for stretch in output.candidate_scores]
+    return MadeVideo(frames, path, record)
+
+
+def _recorded(
+    pipeline: CamViGPipeline,
+    output: CamViGPipelineOutput,
+    path: CameraPath,
+    seed: int,
+    settings: VideoSettings,
+    origin: dict[str, str],
+    seconds: float,
+    videos: int,
+) -> tuple[list[Image.Image], dict]:
+    """The frames, and how they were made; `videos` is how many were sampled, candidates and stretches together."""
+    frames = output.frames[0]
+    tokens = videos * pipeline.transformer.config.num_video_tokens
+    return frames, {
         **origin,
         "camera_path_in_words": path.describe(),
         "seed": seed,
@@ -147,11 +218,7 @@ def make_video(
         "fps": path.fps,
         "seconds": round(seconds, 3),
         "tokens_per_second": round(tokens / output.generation_seconds, 1),
-        "score": output.scores[0].fields(),
     }
-    if len(scores) > 1:
-        record["chosen"], record["candidates"] = output.chosen[0], [score.fields() for score in scores]
-    return MadeVideo(frames, path, record)
 
 
 def pose_fields(video: MadeVideo, seed: int) -> dict:

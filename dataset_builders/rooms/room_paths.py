@@ -171,7 +171,7 @@ def sample_start(scene: RoomScene, rng: np.random.Generator) -> np.ndarray:
     return pose
 
 
-def _probe(scene: RoomScene, poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+def probe_depth(scene: RoomScene, poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     """Small depth maps [T, PROBE_SIZE, PROBE_SIZE]."""
     return render(scene, poses, intrinsics, size=PROBE_SIZE, antialias=0, threads=1)[1]
 
@@ -180,7 +180,7 @@ def _try_to_place(scene: RoomScene, rng: np.random.Generator, move: str) -> Plac
     start, lens = sample_start(scene, rng), sample_lens(rng)
     if not scene.clearance_is_free(start[None, :3, 3], CLEARANCE)[0]:
         return None
-    first_depth = np.median(_probe(scene, start[None], lens[None]))
+    first_depth = np.median(probe_depth(scene, start[None], lens[None]))
     if first_depth < MIN_FIRST_DEPTH:
         return None
     for _ in range(3):
@@ -192,7 +192,7 @@ def _try_to_place(scene: RoomScene, rng: np.random.Generator, move: str) -> Plac
         intrinsics[:, :2] *= path.zoom[:, None]
         if not scene.clearance_is_free(poses[:, :3, 3], CLEARANCE).all():
             continue
-        depth = _probe(scene, poses, intrinsics)
+        depth = probe_depth(scene, poses, intrinsics)
         medians = np.median(depth, axis=(1, 2))
         if medians.min() < MIN_LATER_DEPTH or medians[0] < MIN_FIRST_DEPTH:
             continue

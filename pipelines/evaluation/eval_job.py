@@ -42,6 +42,7 @@ class EvalSettings:
     pose_trials: int = 2
     stride: int = 1
     best_of: int = 1
+    bias: bool = True
     moving_objects: int = MOVING_OBJECTS  # of moving rooms
     guidance_scale: float = DEFAULT_SAMPLING.guidance_scale  # of a checkpoint
 
@@ -62,7 +63,13 @@ def measure_checkpoint(
     size = pipeline.visual_tokenizer.config.image_size
     clips, split = settings.read_clips(size, pipeline.num_frames)
     found = evaluate_pipeline(
-        pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials, sampling=settings.sampling
+        pipeline,
+        clips,
+        settings.seed,
+        settings.pose_clips,
+        settings.pose_trials,
+        settings.bias,
+        sampling=settings.sampling,
     )
     if settings.best_of > 1:
         found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed, settings.sampling)
@@ -86,7 +93,7 @@ def measure_videos(
         return [json_file]
     source = VideoFolderSource(videos)
     clips, split = settings.read_clips(settings.size, settings.frames or NUM_FRAMES)
-    found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials)
+    found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
     return _write(found, {"videos": str(videos)}, split, settings, json_file, page, sheet)
 
 

@@ -43,6 +43,7 @@ KINDS = (
 """Of the figures, in the order of the report."""
 PICTURE_KINDS = ("model", "reconstruction", "static", "planar_warp", "depth_warp", "noise_floor")
 NO_DEPTH = "the clips have no depth"
+NOT_ASKED_FOR = "not asked for"
 PAIRS = {"left_right": ("left", "right"), "up_down": ("up", "down")}
 
 
@@ -58,7 +59,12 @@ class Evaluation:
 
 
 def evaluate(
-    clips: list[EvalClip], source: VideoSource, seed: int = 0, pose_clips: int = 16, pose_trials: int = 2
+    clips: list[EvalClip],
+    source: VideoSource,
+    seed: int = 0,
+    pose_clips: int = 16,
+    pose_trials: int = 2,
+    with_bias: bool = True,
 ) -> Evaluation:
     """Measure a system on clips, with every control.
 
@@ -68,8 +74,9 @@ def evaluate(
         seed: clip i is generated from seed + i; also of pose recovery and intervals.
         pose_clips: how many clips, spread evenly, poses are recovered of, which takes seconds a video; 0 = none.
         pose_trials: of the recovery.
+        with_bias: also compare left with right and up with down, which takes as many more videos again.
     """
-    clock = _Clock()
+    clock = Clock()
     true_flows = [dis_flow(clip.frames) for clip in clips]
     requests = requests_of(clips, true_flows, seed)
     videos, unavailable, planes = _all_videos(clips, true_flows, source, requests, clock)
@@ -77,7 +84,11 @@ def evaluate(
     clock.lap("flow")
     pictures = {kind: picture_scores(videos[kind], clips) for kind in PICTURE_KINDS if kind in videos}
     clock.lap("pictures")
-    bias, mirror = _bias(clips, true_flows, source, requests, flow["model"].mse, seed, unavailable)
+    bias, mirror = dict.fromkeys(PAIRS), {"clips": 0}
+    if with_bias:
+        bias, mirror = _bias(clips, true_flows, source, requests, flow["model"].mse, seed, unavailable)
+    else:
+        unavailable |= {f"bias.{kind}": NOT_ASKED_FOR for kind in PAIRS}
     clock.lap("bias")
     pose = _poses(clips, videos["model"], seed, pose_clips, pose_trials, unavailable)
     clock.lap("poses")
@@ -103,7 +114,7 @@ def evaluate(
     return Evaluation(figures, clips, videos, flow, pictures)
 
 
-class _Clock:
+class Clock:
     """Seconds on the wall and of the processor, by stage."""
 
     def __init__(self):
@@ -121,7 +132,7 @@ def _all_videos(
     true_flows: list[np.ndarray],
     source: VideoSource,
     requests: dict[str, list[Request]],
-    clock: _Clock,
+    clock: Clock,
 ) -> tuple[dict[str, Videos], dict[str, str], list[float | None]]:
     """By kind, why some are missing, and the depths that the planar warp chose (None: infinite)."""
     made: dict[str, Videos | Missing] = {
@@ -213,7 +224,7 @@ def _poses(
     unavailable: dict[str, str],
 ) -> dict[str, Any] | None:
     if not count or not can_recover_poses():
-        unavailable["pose"] = NO_PYCOLMAP if count else "not asked for"
+        unavailable["pose"] = NO_PYCOLMAP if count else NOT_ASKED_FOR
         return None
     chosen = spread_indices(len(clips), count)
     others = [clips[(index + 1) % len(clips)].path for index in chosen]
@@ -242,12 +253,13 @@ def evaluate_pipeline(
     seed: int = 0,
     pose_clips: int = 16,
     pose_trials: int = 2,
+    with_bias: bool = True,
     *,
     sampling: SamplingSettings = DEFAULT_SAMPLING,
 ) -> Evaluation:
     """`evaluate` of a checkpoint, with its sampling settings and how long one video alone takes."""
     pipeline.set_progress_bar_config(disable=True)
-    found = evaluate(clips, PipelineSource(pipeline, sampling), seed, pose_clips, pose_trials)
+    found = evaluate(clips, PipelineSource(pipeline, sampling), seed, pose_clips, pose_trials, with_bias)
     found.figures.update(timing(pipeline, clips[0], seed, sampling), settings=asdict(sampling))
     return found
 

@@ -76,8 +76,11 @@ def generate(
 
 
 @torch.no_grad()
-def reconstruct(pipeline: CamViGPipeline, clip: EvalClip) -> np.ndarray:
-    """The true frames of a clip through the visual tokenizer, `[T, S, S, 3]` uint8."""
+def reconstruct(pipeline: CamViGPipeline, clip: EvalClip, reference: Tensor | None = None) -> np.ndarray:
+    """The true frames of a clip through the visual tokenizer, `[T, S, S, 3]` uint8.
+
+    The motion kind moves the first frame, or the pixels of another `reference` `[1, 3, S, S]` in [-1, 1].
+    """
     tokenizer = pipeline.visual_tokenizer
     device = tokenizer.device
     video = torch.cat([to_picture(frame) for frame in clip.frames])[None].transpose(1, 2).to(device)
@@ -88,7 +91,7 @@ def reconstruct(pipeline: CamViGPipeline, clip: EvalClip) -> np.ndarray:
         flow, visibility, _ = clip.to_first_frame if known else estimated_backward_flow(clip.frames)
         visible = torch.from_numpy(visibility)[None, :, None].float().to(device)
         ids = tokenizer.encode(video, torch.from_numpy(flow)[None].to(device), visible)
-    return to_frames(pipeline.decode_video(ids[0], video[:, :, 0]))
+    return to_frames(pipeline.decode_video(ids[0], video[:, :, 0] if reference is None else reference.to(device)))
 
 
 def to_picture(frame: np.ndarray) -> Tensor:

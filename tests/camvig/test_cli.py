@@ -122,9 +122,44 @@ def test_a_camera_path_file(command, tmp_path):
 
 def test_a_longer_camera_path_is_resampled_as_the_user_says(command, fails, tmp_path):
     CameraPath.orbit(20, num_frames=49).to_file(tmp_path / "orbit.json")
-    fails("17 frames, got 49", "--resample-by", camera_path=tmp_path / "orbit.json")
+    fails("17 frames, got 49", "--resample-by", "--chain", camera_path=tmp_path / "orbit.json")
     assert command(camera_path=tmp_path / "orbit.json", output=tmp_path / "out.gif", resample_by="arc-length") == 0
     assert "17 frames" in json.loads((tmp_path / "out.json").read_text())["camera_path_in_words"]
+
+
+def test_a_longer_camera_path_is_a_longer_video(tiny_checkpoint, picture_file, tmp_path):
+    CameraPath.orbit(20, num_frames=40).to_file(tmp_path / "orbit.json")
+    command = ["generate", "--image", str(picture_file), "--checkpoint", str(tiny_checkpoint), "--chain"]
+    output = tmp_path / "out.mp4"
+    assert main([*command, "--camera-path", str(tmp_path / "orbit.json"), "--output", str(output)]) == 0
+    assert read_video(output)[0].shape == (40, 32, 48, 3)
+    record = json.loads(output.with_suffix(".json").read_text())
+    assert record["frames"] == 40 and record["stretches"] == 3 and "40 frames" in record["camera_path_in_words"]
+    scores = [stretch["score"] for stretch in record["score"]["stretches"]]
+    assert record["score"]["score"] == pytest.approx(np.mean(scores), abs=1e-3) and "candidates" not in record
+    text = ["--camera-path", PATH, "--frames", "18", "--best-of", "2", "--output", str(tmp_path / "text.gif")]
+    assert main([*command, *text]) == 0
+    record = json.loads((tmp_path / "text.json").read_text())
+    assert record["frames"] == 18 and [len(stretch) for stretch in record["candidates"]] == [2, 2]
+    assert len(record["chosen"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--chain", "--camera-path", PATH], "--frames 65"),
+        (["--chain", "--camera-path", "orbit.json", "--frames", "40"], "only with --chain and film grammar"),
+        (["--camera-path", PATH, "--frames", "40"], "only with --chain and film grammar"),
+        (["--chain", "--camera-path", "orbit.json", "--resample-by", "time"], "not both"),
+    ],
+)
+def test_what_does_not_go_with_chaining(options, message, picture_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    CameraPath.orbit(20, num_frames=40).to_file("orbit.json")
+    assert main(["generate", "--image", str(picture_file), "--output", "out.gif", *options]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("camvig: error: ") and line.count("\n") == 1 and message in line
+    assert not (tmp_path / "out.gif").exists()
 
 
 def test_a_motion_outside_training_is_one_line(command, capsys):

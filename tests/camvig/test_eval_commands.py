@@ -71,7 +71,7 @@ def test_inputs_are_exported(tmp_path, capsys):
             "expected --guidance-scale with a checkpoint",
         ),
         (["--json", "e.json", "--moving-objects", "2"], 1, "--moving-objects with --data moving-rooms only, got rooms"),
-        (["--json", "e.json", "--data", "moving-rooms", "--moving-objects", "4"], 2, "4 is not in the range"),
+        (["--json", "e.json", "--data", "moving-rooms", "--moving-objects", "4"], 2, "less than or equal to 3"),
         (["--json", "e.json", "--frames", "9"], 1, "a checkpoint has its own"),
         (["--json", "e.json", "--videos", "nowhere"], 1, "expected a folder of videos, got nowhere"),
         (["--json", "e.json", "--split", "holiday"], 2, "holiday"),
@@ -82,6 +82,36 @@ def test_what_does_not_fit_is_one_line(options, status, message, tiny_checkpoint
     monkeypatch.chdir(tmp_path)
     checkpoint = [] if {"--checkpoint", "--videos"} & set(options) else ["--checkpoint", str(tiny_checkpoint)]
     assert main(["eval", *checkpoint, *options]) == status
+    line = capsys.readouterr().err
+    assert line.startswith("camvig: error: ") and line.count("\n") == 1 and message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_long_videos_give_json_plot_and_sheet(tiny_checkpoint, tmp_path, capsys):
+    files = [tmp_path / "new" / name for name in ("long.json", "decay.png", "sheet.png")]
+    outputs = [part for pair in zip(("--json", "--plot", "--sheet"), map(str, files), strict=True) for part in pair]
+    options = ["--split", "validation", "--clips", "2", "--stretches", "1", "--seed", "5"]
+    assert main(["eval-long", str(tiny_checkpoint), *options, *outputs]) == 0
+    assert capsys.readouterr().out.splitlines() == list(map(str, files)) and all(file.is_file() for file in files)
+    figures = json.loads(files[0].read_text())
+    assert figures["checkpoint"] == str(tiny_checkpoint) and figures["split"] == "validation"
+    assert (figures["clips"], figures["stretches"], figures["frames"], figures["seed"]) == (2, 1, 17, 5)
+    assert figures["loop_closure"] == [] and "NaN" not in files[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--json", "long.txt"], 1, "ends in .json"),
+        (["--json", "long.json", "--plot", "plot.svg"], 1, "ends in .png"),
+        (["--json", "long.json", "--clips", "1"], 2, "clips"),
+        (["--json", "long.json", "nowhere"], 1, "nowhere"),
+        ([], 2, "--json"),
+    ],
+)
+def test_what_does_not_fit_a_long_evaluation_is_one_line(options, status, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval-long", *options]) == status
     line = capsys.readouterr().err
     assert line.startswith("camvig: error: ") and line.count("\n") == 1 and message in line
     assert not list(tmp_path.iterdir())

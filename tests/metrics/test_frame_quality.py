@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from camvig.metrics.frame_quality import mean_psnr, picture_psnr, picture_ssim, psnr, ssim
+from camvig.metrics.frame_quality import gradient_energy, mean_psnr, picture_psnr, picture_ssim, psnr, ssim
 
 
 def grey_clip(level: int, num_frames: int = 3) -> np.ndarray:
@@ -135,3 +135,12 @@ def test_pictures_that_ssim_cannot_take():
         picture_ssim(picture, truth[:12])
     with pytest.raises(ValueError, match="of uint8, got"):
         picture_ssim(picture.astype(float), truth)
+
+
+def test_gradient_energy_of_a_step_of_blur_and_of_nothing():
+    frames = np.zeros((3, 8, 8, 3), np.uint8)
+    frames[0, :, 4:] = 70  # one step of 70 grey levels in each row of 7 differences
+    frames[1, :, 4:], frames[1, :, 3] = 70, 35  # the same in two steps of 35
+    step, blurred, flat = gradient_energy(frames)
+    assert step == pytest.approx(70**2 / 7) and blurred == pytest.approx(2 * 35**2 / 7) and flat == 0
+    assert gradient_energy(frames.transpose(0, 2, 1, 3)) == pytest.approx([step, blurred, flat])

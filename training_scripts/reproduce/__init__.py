@@ -1,0 +1,1 @@
+"""The paper's experiments and open questions, one command each: `camvig reproduce NAME`."""
