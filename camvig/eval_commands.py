@@ -22,8 +22,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            help="What to measure on: rooms, a folder of clips (camvig data render-clips, cut-videos), or with --videos "
-            "a folder of RealEstate10K camera files."
+            help="What to measure on: rooms, moving-rooms, a folder of clips (camvig data render-clips, render-rooms, "
+            "cut-videos), or with --videos a folder of RealEstate10K camera files."
         ),
     ] = "rooms",
     split: Annotated[
@@ -55,6 +55,16 @@ def evaluate(
     best_of: Annotated[
         int, typer.Option(min=1, help="Also sample N videos a clip, of 16 clips, and say what the best of them gains.")
     ] = 1,
+    moving_objects: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="With moving-rooms: things that move by themselves in a clip [default: 2]."),
+    ] = None,
+    guidance_scale: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Of a checkpoint: how strictly it follows the path; 1 is plain sampling [default: 1.5]."
+        ),
+    ] = None,
     bias: Annotated[
         bool, typer.Option(help="Compare left with right and up with down: about half of the time.")
     ] = True,
@@ -78,7 +88,12 @@ def evaluate(
         raise ValueError("expected --best-of with a checkpoint only: other systems' videos cannot be sampled again")
     if not (videos or inputs) and (frames or size):
         raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
+    if (videos or inputs) and guidance_scale is not None:
+        raise ValueError("expected --guidance-scale with a checkpoint only: other systems' videos are there already")
+    if data != "moving-rooms" and moving_objects is not None:
+        raise ValueError(f"expected --moving-objects with --data moving-rooms only, got {data}")
     job = module("pipelines.evaluation.eval_job")
+    optional = {"moving_objects": moving_objects, "guidance_scale": guidance_scale}
     settings = job.EvalSettings(
         data=data,
         split=split,
@@ -91,6 +106,7 @@ def evaluate(
         stride=stride,
         best_of=best_of,
         bias=bias,
+        **{name: value for name, value in optional.items() if value is not None},
     )
     if inputs is not None:
         written = [job.write_inputs(settings, inputs)]

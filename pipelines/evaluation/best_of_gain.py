@@ -67,11 +67,18 @@ def sample_candidates(
     return np.stack([np.stack(videos) for videos in rounds], axis=1)
 
 
-def measured_gain(pipeline: CamViGPipeline, clips: list[EvalClip], candidates: int, seed: int) -> dict[str, Any]:
+def measured_gain(
+    pipeline: CamViGPipeline,
+    clips: list[EvalClip],
+    candidates: int,
+    seed: int,
+    settings: SamplingSettings = DEFAULT_SAMPLING,
+) -> dict[str, Any]:
     """`best_of_gain` on at most 16 clips, spread evenly, for 1, 2, 4, ... and all of `candidates`."""
     chosen = [clips[index] for index in spread_indices(len(clips), GAIN_CLIPS)]
     paths, counts = [clip.path for clip in chosen], sorted({*(n for n in COUNTS if n < candidates), candidates})
-    videos = sample_candidates(pipeline, [to_picture(clip.frames[0]) for clip in chosen], paths, candidates, seed)
+    pictures = [to_picture(clip.frames[0]) for clip in chosen]
+    videos = sample_candidates(pipeline, pictures, paths, candidates, seed, settings)
     table = best_of_gain(videos, paths, [clip.frames for clip in chosen], counts)
     return {"clips": len(chosen), "counts": counts, **table}
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...camera_paths.camera_path import CameraPath
 from ...dataset_builders.clip_videos import decode_video, encode_video
+from ...dataset_builders.exact_flow import backward_flow
 from ...metrics.flow_mse import dis_flow, flow_mse_between
 from .eval_clips import EvalClip
 
@@ -87,8 +88,12 @@ def plane_homographies(path: CameraPath, depth: float) -> np.ndarray:
 
 
 def depth_warp(clip: EvalClip) -> np.ndarray:
-    """The first frame moved by the exact flow of every later frame, for which their true depth is needed."""
-    picture, flow = clip.frames[0], clip.to_first_frame[0]
+    """The first frame moved by the camera's exact flow of every later frame, for which their true depth is needed.
+
+    What moves by itself stays where it was.
+    """
+    assert clip.depth is not None
+    picture, flow = clip.frames[0], backward_flow(clip.depth, clip.camera_to_world, clip.path.intrinsics)[0]
     size = picture.shape[0]
     centres = (np.arange(size) + 0.5) / size
     x, y = np.meshgrid(centres, centres)

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,11 +21,13 @@ from ...camera_paths.camera_path import CameraPath
 from ...dataset_builders.clip_folders import spread_clips
 from ...dataset_builders.clip_length import FPS, NUM_FRAMES
 from ...dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
-from ...dataset_builders.exact_flow import backward_flow
+from ...dataset_builders.exact_flow import FlowParts, flow_to_first_frame, forward_flow_parts
 from ...dataset_builders.rooms.room_clips import room_clips
 
 FEWEST_FRAMES = 3
 SPLITS = ("train", "validation", "test")
+ROOMS = ("rooms", "moving-rooms")
+MOVING_OBJECTS = 2
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,23 @@ class EvalClip:
     path: CameraPath
     depth: np.ndarray | None  # [T, S, S] float32, z in the unit of camera_to_world
     camera_to_world: np.ndarray  # [T, 4, 4], in the unit of depth; of no scale that is known without it
+    object_ids: np.ndarray | None = (
+        None  # [T, S, S] uint8, k = shows object k - 1 that moves by itself; None: nothing does
+    )
+    object_to_world: np.ndarray | None = None  # [T, K, 4, 4], in the unit of depth
 
     @cached_property
     def to_first_frame(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`exact_flow.backward_flow` of a clip with depth: flow [T-1, 2, S, S], visibility and in_front [T-1, S, S]."""
+        """Of a clip with depth, moving objects included: flow [T-1, 2, S, S], visibility and in_front [T-1, S, S]."""
         assert self.depth is not None
-        return backward_flow(self.depth, self.camera_to_world, self.path.intrinsics)
+        return flow_to_first_frame(self._arrays())
+
+    def flow_parts(self) -> FlowParts:
+        """`exact_flow.forward_flow_parts` of a clip with depth, with no objects where nothing moves by itself."""
+        assert self.depth is not None
+        nothing = np.zeros(self.depth.shape, np.uint8), np.zeros((len(self.depth), 0, 4, 4))
+        objects = nothing if self.object_ids is None else (self.object_ids, self.object_to_world)
+        return forward_flow_parts(self.depth, self.camera_to_world, self.path.intrinsics, *objects)
 
     @property
     def hidden(self) -> np.ndarray | None:
@@ -57,12 +71,12 @@ class EvalClip:
             camera_to_world=self.path.camera_to_world[:num_frames],
             intrinsics=self.path.intrinsics[:num_frames],
         )
-        depth = None if self.depth is None else self.depth[:num_frames]
-        parts = {"frames": self.frames[:num_frames], "camera_to_world": self.camera_to_world[:num_frames]}
-        return replace(self, path=path, depth=depth, **parts)
+        parts = {name: values[:num_frames] for name, values in self._arrays().items() if values is not None}
+        del parts["intrinsics"]
+        return replace(self, path=path, **parts)
 
     def mirrored(self) -> EvalClip:
-        """Left becomes right, in frames, depth and path."""
+        """Left becomes right, in frames, depth, path and objects."""
         return self._variant(mirrored(self._arrays()), self.path.mirrored())
 
     def backwards(self) -> EvalClip | None:
@@ -71,42 +85,44 @@ class EvalClip:
             return None
         return self._variant(variant, CameraPath(*relative_path(variant), fps=self.path.fps, unit="scene_depth"))
 
-    def _arrays(self) -> dict:
-        return {
-            "frames": self.frames,
-            "depth": self.depth,
-            "camera_to_world": self.camera_to_world,
-            "intrinsics": self.path.intrinsics,
-        }
+    def _arrays(self) -> dict[str, Any]:
+        """As `clip_folders` has them."""
+        names = ("frames", "depth", "camera_to_world", "object_ids", "object_to_world")
+        arrays = {name: getattr(self, name) for name in names if name == "depth" or getattr(self, name) is not None}
+        return arrays | {"intrinsics": self.path.intrinsics}
 
-    def _variant(self, arrays: dict, path: CameraPath) -> EvalClip:
-        frames = np.ascontiguousarray(arrays["frames"])
-        return replace(self, frames=frames, path=path, depth=arrays["depth"], camera_to_world=arrays["camera_to_world"])
+    def _variant(self, arrays: dict[str, Any], path: CameraPath) -> EvalClip:
+        changed = {name: arrays[name] for name in self._arrays() if name != "intrinsics"}
+        return replace(self, path=path, **(changed | {"frames": np.ascontiguousarray(arrays["frames"])}))
 
 
-def read_eval_clips(data: str, split: str | None, count: int, size: int, num_frames: int) -> tuple[list[EvalClip], str]:
-    """At most `count` clips of `data`, "rooms" or a folder of clips, and the name of their split.
+def read_eval_clips(
+    data: str, split: str | None, count: int, size: int, num_frames: int, moving_objects: int = MOVING_OBJECTS
+) -> tuple[list[EvalClip], str]:
+    """At most `count` clips of `data`, one of `ROOMS` or a folder of clips, and the name of their split.
 
     Args:
         data: of a folder, its part named like the split if it has such parts, as `camvig data cut-videos` leaves them.
         split: None is "test"; of a folder without parts, "all" of it.
         size: S, pixels a side.
         num_frames: how many of a clip's frames, from the first.
+        moving_objects: of each clip of moving rooms, at most.
 
     Raises:
         ValueError: no such folder or split, fewer than 2 clips with a path, or frames that a clip does not have.
     """
     if not FEWEST_FRAMES <= num_frames <= NUM_FRAMES:
         raise ValueError(f"expected {FEWEST_FRAMES} to {NUM_FRAMES} frames a clip, got {num_frames}")
-    if data == "rooms":
-        clips, split = _rooms(split or "test", count, size), split or "test"
+    if data in ROOMS:
+        split = split or "test"
+        clips = _rooms(split, count, size, moving_objects if data == "moving-rooms" else 0)
     else:
         folder, split = _folder_of(Path(data), split)
         clips = [_of_folder(clip, size) for clip in spread_clips(folder, count)]
     if len(clips) < 2:
         raise ValueError(
             f"expected at least 2 clips with a camera path, so that one can take another's path, got {len(clips)}"
-            + ("" if data == "rooms" else f" in {data}")
+            + ("" if data in ROOMS else f" in {data}")
         )
     names = [clip.name for clip in clips]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -114,8 +130,9 @@ def read_eval_clips(data: str, split: str | None, count: int, size: int, num_fra
     return [clip.first(num_frames) for clip in clips], split
 
 
-def _rooms(split: str, count: int, size: int) -> list[EvalClip]:
-    rooms = tqdm(room_clips(split, count, size=size), total=count, desc="rendering rooms")
+def _rooms(split: str, count: int, size: int, moving_objects: int) -> list[EvalClip]:
+    clips = room_clips(split, count, size=size, moving_objects=moving_objects)
+    rooms = tqdm(clips, total=count, desc="rendering rooms")
     return [
         EvalClip(
             name=f"room-{split}-{room.scene_seed:06d}-{room.clip_seed}",
@@ -125,6 +142,7 @@ def _rooms(split: str, count: int, size: int) -> list[EvalClip]:
             path=room.path,
             depth=room.depth,
             camera_to_world=room.camera_to_world,
+            **({"object_ids": room.object_ids, "object_to_world": room.object_to_world} if room.object_kinds else {}),
         )
         for room in rooms
     ]
@@ -132,7 +150,7 @@ def _rooms(split: str, count: int, size: int) -> list[EvalClip]:
 
 def _folder_of(folder: Path, split: str | None) -> tuple[Path, str]:
     if not folder.is_dir():
-        raise ValueError(f"expected rooms or a folder of clips as data, got {folder}: no such folder")
+        raise ValueError(f"expected rooms, moving-rooms or a folder of clips as data, got {folder}: no such folder")
     there = [name for name in SPLITS if (folder / name).is_dir()]
     if split is None and not there:
         return folder, "all"
@@ -144,6 +162,12 @@ def _folder_of(folder: Path, split: str | None) -> tuple[Path, str]:
 
 def _of_folder(clip: dict, size: int) -> EvalClip:
     depth, poses = clip["depth"], np.asarray(clip["camera_to_world"], np.float64)
+    objects = {}
+    if "object_ids" in clip:
+        objects = {
+            "object_ids": _nearest(np.asarray(clip["object_ids"]), size),
+            "object_to_world": clip["object_to_world"],
+        }
     return EvalClip(
         name=re.sub(r"[^\w.-]+", "_", clip["clip_id"]),
         scene=clip["scene_id"],
@@ -152,6 +176,7 @@ def _of_folder(clip: dict, size: int) -> EvalClip:
         path=CameraPath(*relative_path(clip), fps=FPS, unit="scene_depth"),
         depth=None if depth is None else _nearest(np.asarray(depth, np.float32), size),
         camera_to_world=poses,
+        **objects,
     )
 
 
@@ -164,7 +189,7 @@ def resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([cv2.resize(frame, size[::-1], interpolation=interpolation) for frame in frames])
 
 
-def _nearest(depth: np.ndarray, size: int) -> np.ndarray:
-    if depth.shape[1:] == (size, size):
-        return depth
-    return np.stack([cv2.resize(each, (size, size), interpolation=cv2.INTER_NEAREST) for each in depth])
+def _nearest(maps: np.ndarray, size: int) -> np.ndarray:
+    if maps.shape[1:] == (size, size):
+        return maps
+    return np.stack([cv2.resize(each, (size, size), interpolation=cv2.INTER_NEAREST) for each in maps])

@@ -7,16 +7,17 @@ with which settings, versions and seed.
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ...dataset_builders.clip_length import NUM_FRAMES
 from ..json_values import without_nan
+from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 from ..video_job import check_output_file, load_pipeline, write_json
 from .best_of_gain import measured_gain
-from .eval_clips import read_eval_clips
+from .eval_clips import MOVING_OBJECTS, EvalClip, read_eval_clips
 from .evaluate import Evaluation, evaluate, evaluate_pipeline
 from .exported_inputs import export_inputs
 from .published_protocol import holds_camera_files, measure_camera_files
@@ -42,6 +43,15 @@ class EvalSettings:
     stride: int = 1
     best_of: int = 1
     bias: bool = True
+    moving_objects: int = MOVING_OBJECTS  # of moving rooms
+    guidance_scale: float = DEFAULT_SAMPLING.guidance_scale  # of a checkpoint
+
+    @property
+    def sampling(self) -> SamplingSettings:
+        return replace(DEFAULT_SAMPLING, guidance_scale=self.guidance_scale)
+
+    def read_clips(self, size: int, num_frames: int) -> tuple[list[EvalClip], str]:
+        return read_eval_clips(self.data, self.split, self.clips, size, num_frames, self.moving_objects)
 
 
 def measure_checkpoint(
@@ -51,10 +61,18 @@ def measure_checkpoint(
     _check(json_file, page, sheet)
     pipeline = load_pipeline(checkpoint)
     size = pipeline.visual_tokenizer.config.image_size
-    clips, split = read_eval_clips(settings.data, settings.split, settings.clips, size, pipeline.num_frames)
-    found = evaluate_pipeline(pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
+    clips, split = settings.read_clips(size, pipeline.num_frames)
+    found = evaluate_pipeline(
+        pipeline,
+        clips,
+        settings.seed,
+        settings.pose_clips,
+        settings.pose_trials,
+        settings.bias,
+        sampling=settings.sampling,
+    )
     if settings.best_of > 1:
-        found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed)
+        found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed, settings.sampling)
     return _write(found, {"checkpoint": checkpoint}, split, settings, json_file, page, sheet)
 
 
@@ -74,9 +92,7 @@ def measure_videos(
         write_json(without_nan({**origin, **figures}), json_file)
         return [json_file]
     source = VideoFolderSource(videos)
-    clips, split = read_eval_clips(
-        settings.data, settings.split, settings.clips, settings.size, settings.frames or NUM_FRAMES
-    )
+    clips, split = settings.read_clips(settings.size, settings.frames or NUM_FRAMES)
     found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
     return _write(found, {"videos": str(videos)}, split, settings, json_file, page, sheet)
 
@@ -84,7 +100,7 @@ def measure_videos(
 def write_inputs(settings: EvalSettings, folder: Path) -> Path:
     """Write what another system is to be given; gives the folder's name."""
     frames = settings.frames or NUM_FRAMES
-    clips, split = read_eval_clips(settings.data, settings.split, settings.clips, settings.size, frames)
+    clips, split = settings.read_clips(settings.size, frames)
     origin = {"data": settings.data, "split": split, "clips": len(clips), "frames": frames}
     return export_inputs(clips, folder, {**origin, "size": settings.size, "seed": settings.seed})
 

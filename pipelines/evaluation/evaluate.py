@@ -18,12 +18,13 @@ import torch
 
 from ...metrics.flow_mse import dis_flow
 from ..pipeline_camvig import CamViGPipeline
-from ..sampling_settings import DEFAULT_SAMPLING
+from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 from .bias import bias_of
 from .controls import depth_warp, planar_warp, reencoded, static_video
 from .eval_clips import EvalClip
 from .flow_scores import FlowScores, by_move, comparisons, flow_errors, flow_scores, summarise_flow
 from .generation import PipelineSource, to_picture
+from .motion_scores import MotionScores, MotionTruth, motion_of_clip, motion_scores, summarise_motion
 from .picture_scores import PictureScores, picture_scores, summarise_pictures
 from .pose_scores import NO_PYCOLMAP, can_recover_poses, pose_scores, spread_indices
 from .requests import Missing, Request, Videos, VideoSource, height_of, requests_of, side_of
@@ -79,7 +80,7 @@ def evaluate(
     true_flows = [dis_flow(clip.frames) for clip in clips]
     requests = requests_of(clips, true_flows, seed)
     videos, unavailable, planes = _all_videos(clips, true_flows, source, requests, clock)
-    flow = {kind: flow_scores(videos[kind], clips, true_flows) for kind in KINDS if kind in videos}
+    flow, motion = _flow_and_motion(clips, true_flows, videos)
     clock.lap("flow")
     pictures = {kind: picture_scores(videos[kind], clips) for kind in PICTURE_KINDS if kind in videos}
     clock.lap("pictures")
@@ -96,6 +97,7 @@ def evaluate(
         **comparisons(flow, seed),
         **summarise_pictures(pictures, PICTURE_KINDS),
         "flow_mse_by_move": by_move(clips, flow, seed),
+        "motion": summarise_motion(motion, KINDS, seed) if motion else None,
         "pose": pose,
         "bias": bias,
         "mirror": mirror,
@@ -106,7 +108,7 @@ def evaluate(
         "frames": len(clips[0].frames),
         "frame_size": clips[0].frames.shape[1],
         "seed": seed,
-        "per_clip": _per_clip(clips, flow),
+        "per_clip": _per_clip(clips, flow, motion),
         "seconds": clock.seconds,
     }
     return Evaluation(figures, clips, videos, flow, pictures)
@@ -154,8 +156,25 @@ def _all_videos(
     if "model" not in videos:
         raise ValueError(unavailable["model"])
     if "depth_warp" in unavailable:
-        unavailable |= dict.fromkeys(("psnr_hidden", "ssim_hidden", "perceptual_hidden", "flow_mse_hidden"), NO_DEPTH)
+        unavailable |= dict.fromkeys(
+            ("psnr_hidden", "ssim_hidden", "perceptual_hidden", "flow_mse_hidden", "motion"), NO_DEPTH
+        )
     return videos, unavailable, [plane.depth if math.isfinite(plane.depth) else None for plane in planes]
+
+
+def _flow_and_motion(
+    clips: list[EvalClip], true_flows: list[np.ndarray], videos: dict[str, Videos]
+) -> tuple[dict[str, FlowScores], dict[str, MotionScores]]:
+    """By kind; motion is empty unless all clips have depth."""
+    flow, motion, truths = {}, {}, []
+    if all(clip.depth is not None for clip in clips):
+        truths = [MotionTruth.of(*each) for each in zip(clips, true_flows, strict=True)]
+    for kind in (kind for kind in KINDS if kind in videos):
+        flows = [dis_flow(video) for video in videos[kind]]
+        flow[kind] = flow_scores(flows, clips, true_flows)
+        if truths:
+            motion[kind] = motion_scores(flows, truths)
+    return flow, motion
 
 
 def _bias(
@@ -213,13 +232,16 @@ def _poses(
     return pose_scores(made, [clips[index].path for index in chosen], others, trials, seed)
 
 
-def _per_clip(clips: list[EvalClip], flow: dict[str, FlowScores]) -> list[dict[str, Any]]:
+def _per_clip(
+    clips: list[EvalClip], flow: dict[str, FlowScores], motion: dict[str, MotionScores]
+) -> list[dict[str, Any]]:
     return [
         {
             "name": clip.name,
             "scene": clip.scene,
             "move": clip.move,
             "flow_mse": {kind: float(found.mse[index]) for kind, found in flow.items()},
+            "motion": {kind: motion_of_clip(found, index) for kind, found in motion.items()} or None,
         }
         for index, clip in enumerate(clips)
     ]
@@ -232,22 +254,26 @@ def evaluate_pipeline(
     pose_clips: int = 16,
     pose_trials: int = 2,
     with_bias: bool = True,
+    *,
+    sampling: SamplingSettings = DEFAULT_SAMPLING,
 ) -> Evaluation:
     """`evaluate` of a checkpoint, with its sampling settings and how long one video alone takes."""
     pipeline.set_progress_bar_config(disable=True)
-    found = evaluate(clips, PipelineSource(pipeline), seed, pose_clips, pose_trials, with_bias)
-    found.figures.update(timing(pipeline, clips[0], seed), settings=asdict(DEFAULT_SAMPLING))
+    found = evaluate(clips, PipelineSource(pipeline, sampling), seed, pose_clips, pose_trials, with_bias)
+    found.figures.update(timing(pipeline, clips[0], seed, sampling), settings=asdict(sampling))
     return found
 
 
 @torch.no_grad()
-def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int) -> dict[str, float]:
+def timing(
+    pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: SamplingSettings = DEFAULT_SAMPLING
+) -> dict[str, float]:
     """Seconds of one video alone, ids and frames, and the tokens a second of its ids."""
     picture = to_picture(clip.frames[0]).to(pipeline.transformer.device)
     started = time.perf_counter()
     image_ids, camera_ids = pipeline.encode_pictures([picture]), [pipeline.encode_path(clip.path)]
     before = time.perf_counter()
-    ids = pipeline.generate_ids(image_ids, camera_ids, torch.Generator().manual_seed(seed), asdict(DEFAULT_SAMPLING))
+    ids = pipeline.generate_ids(image_ids, camera_ids, torch.Generator().manual_seed(seed), asdict(sampling))
     after = time.perf_counter()
     pipeline.decode_video(ids[0], picture)
     return {

@@ -40,15 +40,14 @@ class FlowScores:
     mse_by_step: np.ndarray  # [N, T-1], of the flow from frame t to t + 1
 
 
-def flow_scores(videos: Videos, clips: list[EvalClip], true_flows: list[np.ndarray]) -> FlowScores:
-    """All scores of videos, in the order of their clips."""
-    rows = [_of_clip(*each) for each in zip(videos, clips, true_flows, strict=True)]
+def flow_scores(flows: list[np.ndarray], clips: list[EvalClip], true_flows: list[np.ndarray]) -> FlowScores:
+    """All scores of the flows of videos, in the order of their clips."""
+    rows = [_of_clip(*each) for each in zip(flows, clips, true_flows, strict=True)]
     return FlowScores(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def _of_clip(video: np.ndarray, clip: EvalClip, true_flow: np.ndarray) -> tuple:
-    flow, nan = dis_flow(video), float("nan")
-    seen = hidden = nan
+def _of_clip(flow: np.ndarray, clip: EvalClip, true_flow: np.ndarray) -> tuple:
+    seen = hidden = float("nan")
     if clip.depth is not None:
         regions = flow_mse_by_region(flow, true_flow, hidden_sources(clip.to_first_frame[1]))
         seen, hidden = regions[:2]

@@ -28,6 +28,23 @@ def test_a_checkpoint_gives_json_page_and_sheet(tiny_checkpoint, tmp_path, capsy
     assert "NaN" not in files[0].read_text() and "Infinity" not in files[0].read_text()
 
 
+def test_moving_rooms_and_guidance(tiny_checkpoint, tmp_path, capsys):
+    figures = []
+    for scale in ("1", "8"):
+        file = tmp_path / f"{scale}.json"
+        options = ["--data", "moving-rooms", "--moving-objects", "1", "--split", "validation", "--clips", "2"]
+        options += ["--pose-clips", "0", "--guidance-scale", scale, "--json", str(file)]
+        assert main(["eval", str(tiny_checkpoint), *options]) == 0
+        figures.append(json.loads(file.read_text()))
+    for found, scale in zip(figures, (1, 8), strict=True):
+        assert found["data"] == "moving-rooms" and found["settings"]["guidance_scale"] == scale
+        assert found["evaluation"]["moving_objects"] == 1 and found["evaluation"]["guidance_scale"] == scale
+        assert found["motion"]["clips"] == 2 and found["motion"]["amount"]["model"] > 0
+    first, second = (found["flow_mse"] for found in figures)
+    assert first["model"] != second["model"] and first["wrong_path"] != second["wrong_path"]
+    assert first["no_camera"] == second["no_camera"] and first["static"] == second["static"]
+
+
 def test_inputs_are_exported(tmp_path, capsys):
     command = ["eval", "--export-inputs", str(tmp_path / "inputs"), "--clips", "2", "--size", "32", "--frames", "9"]
     assert main(command) == 0
@@ -41,9 +58,20 @@ def test_inputs_are_exported(tmp_path, capsys):
     [
         (["--json", "eval.txt"], 1, "ends in .json"),
         (["--json", "e.json", "--report", "page.txt"], 1, "ends in .html"),
-        (["--json", "e.json", "--data", "cities"], 1, "expected rooms or a folder of clips as data, got cities"),
+        (
+            ["--json", "e.json", "--data", "cities"],
+            1,
+            "expected rooms, moving-rooms or a folder of clips as data, got cities",
+        ),
         (["--json", "e.json", "--checkpoint", "x", "--videos", "y"], 1, "expected one thing to measure"),
         (["--json", "e.json", "--videos", "y", "--best-of", "2"], 1, "expected --best-of with a checkpoint only"),
+        (
+            ["--json", "e.json", "--videos", "y", "--guidance-scale", "2"],
+            1,
+            "expected --guidance-scale with a checkpoint",
+        ),
+        (["--json", "e.json", "--moving-objects", "2"], 1, "--moving-objects with --data moving-rooms only, got rooms"),
+        (["--json", "e.json", "--data", "moving-rooms", "--moving-objects", "4"], 2, "less than or equal to 3"),
         (["--json", "e.json", "--frames", "9"], 1, "a checkpoint has its own"),
         (["--json", "e.json", "--videos", "nowhere"], 1, "expected a folder of videos, got nowhere"),
         (["--json", "e.json", "--split", "holiday"], 2, "holiday"),

@@ -86,7 +86,13 @@ def test_requests_stay_in_pairs(room_pair):
     [
         ("rooms", "test", 1, 17, "at least 2 clips"),
         ("rooms", "test", 2, 2, "expected 3 to 17 frames a clip, got 2"),
-        ("nowhere", None, 2, 17, "expected rooms or a folder of clips as data, got nowhere: no such folder"),
+        (
+            "nowhere",
+            None,
+            2,
+            17,
+            "expected rooms, moving-rooms or a folder of clips as data, got nowhere: no such folder",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_refused(data, split, count, frames, message):
