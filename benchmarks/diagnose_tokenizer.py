@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from camvig import CamViGVisualTokenizer
-from camvig.modeling_camvig.motion_autoencoder import warp
+from camvig.modeling_camvig.motion_layers import warp
 from camvig.training_scripts.visual_validation import chunks, flow_mse_ratio, validation_batch, video_psnr
 
 

@@ -42,6 +42,8 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
         spatial_downsample: pixels a token stands for along each side.
         hidden_sizes: channels of the networks, one a resolution level, from fine to coarse.
         blocks_per_level: residual blocks at each level.
+        has_canvas: kind "motion": what the reference does not show is painted on a canvas behind it (`hidden_canvas`),
+            instead of into each frame.
     """
 
     model_type = "camvig_visual_tokenizer"
@@ -55,6 +57,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     spatial_downsample: int = 8
     hidden_sizes: list[int] | tuple[int, ...] = (128, 128, 256, 512)
     blocks_per_level: int = 2
+    has_canvas: bool = False
 
     def validate_geometry(self):
         if self.kind not in ("plain", "motion"):
