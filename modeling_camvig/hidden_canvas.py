@@ -64,8 +64,8 @@ def mirrored_beyond(reference: Tensor) -> Tensor:
 def splat(values: Tensor, flow: Tensor, latents: int) -> Tensor:
     """Adds what is at pixel p of each frame to the canvas at p + flow, bilinear; what falls beside the canvas is lost.
 
-    values `[B, N, C, g, g]`, flow `[B, N, 2, g, g]` -> sums over the frames of each latent frame, `[B, latents, C, 2g, 2g]`, float32.
-    No gradient reaches the flow.
+    values `[B, N, C, g, g]`, flow `[B, N, 2, g, g]` -> sums over the frames of each latent frame, `[B, latents, C, 2g, 2g]`
+    float32. No gradient reaches the flow.
     """
     batch, frames, channels, size, _ = values.shape
     side = int(SPAN * size)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.hidden_canvas import HiddenCanvas, beyond_the_edges, mirrored_beyond, read_canvas, splat
 from camvig.modeling_camvig.motion_layers import warp
