@@ -47,6 +47,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     """
 
     model_type = "camvig_visual_tokenizer"
+    newer_fields: ClassVar = ("has_canvas",)
 
     kind: str = "plain"
     architecture: str = "camvig"
