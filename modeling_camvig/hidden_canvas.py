@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .motion_layers import ResidualBlock
+from .motion_layers import ResidualBlock, warp
 
 SPAN = 2.0
 """Width and height of the canvas in those of the frame, which is its middle."""
 
 
 class HiddenCanvas(nn.Module):
-    """Features where frames need them -> one canvas a latent frame."""
+    """Features where frames need them -> what is painted over the mirrored reference, one canvas a latent frame."""
 
     hidden_channels = 32
 
@@ -42,23 +42,26 @@ class HiddenCanvas(nn.Module):
             reference: `[B, 3, 2g, 2g]`.
 
         Returns:
-            `[B, latents, 3, 4g, 4g]` float32.
+            `[B, latents, 3, 4g, 4g]` float32, to be added to the mirrored reference (`mirrored_beyond`).
         """
         sums = splat(torch.cat([features * weights, weights], dim=2), flow, latents).cumsum(1).flatten(0, 1)
         total = sums[:, -1:]
-        mirror = mirrored_beyond(reference).repeat_interleave(latents, 0)
-        painted = [sums[:, :-1] / (total + 1e-3), total / (total + 1), F.pixel_unshuffle(mirror, 2)]
-        x = self.paint(torch.cat(painted, dim=1).to(self.paint.weight.dtype))
+        mirror = F.pixel_unshuffle(mirrored_beyond(reference), 2).repeat_interleave(latents, 0)
+        known = torch.cat([sums[:, :-1] / (total + 1e-3), total / (total + 1), mirror], dim=1)
+        x = self.paint(known.to(self.paint.weight.dtype))
         coarse = self.coarse_blocks(F.avg_pool2d(x, 4))
         x = self.fine_block(x + F.interpolate(coarse, scale_factor=4, mode="bilinear", align_corners=False))
         pixels = F.pixel_shuffle(self.to_pixels(F.silu(self.norm(x))).float(), 2)
-        return (mirror + pixels).unflatten(0, (-1, latents))
+        return pixels.unflatten(0, (-1, latents))
 
 
 def mirrored_beyond(reference: Tensor) -> Tensor:
-    """`[B, 3, S, S]` -> `[B, 3, 2S, 2S]`: the picture in the middle, its mirror image around it."""
+    """`[B, 3, S, S]`, S even -> `[B, 3, 2S, 2S]`: the picture in the middle, around it its mirror image, whose edge comes twice."""
     half = reference.shape[-1] // 2
-    return F.pad(reference.float(), (half,) * 4, mode="reflect")
+    for axis in (-1, -2):
+        before, after = (reference.narrow(axis, start, half).flip(axis) for start in (0, half))
+        reference = torch.cat([before, reference, after], dim=axis)
+    return reference.float()
 
 
 def splat(values: Tensor, flow: Tensor, latents: int) -> Tensor:
@@ -87,14 +90,22 @@ def splat(values: Tensor, flow: Tensor, latents: int) -> Tensor:
     return canvas.view(batch, latents, side, side, channels).permute(0, 1, 4, 2, 3)
 
 
-def read_canvas(canvas: Tensor, flow: Tensor) -> Tensor:
-    """What each frame sees of its latent frame's canvas: canvas `[B, l, 3, h, w]`, flow `[B, N, 2, H, W]` -> `[B, N, 3, H, W]`."""
+def read_canvas(reference: Tensor, painted: Tensor, flow: Tensor) -> Tensor:
+    """What each frame sees of its latent frame's canvas, the mirrored reference and what is painted over it.
+
+    reference `[B, 3, H, W]` of any size, painted `[B, l, 3, h, w]`, flow `[B, N, 2, H, W]` -> `[B, N, 3, H, W]`.
+    """
+    return warp(reference, flow, padding_mode="reflection") + read_painted(painted, flow)
+
+
+def read_painted(painted: Tensor, flow: Tensor) -> Tensor:
+    """The painted part alone; its border repeats beyond the canvas."""
     batch, frames, _, height, width = flow.shape
     x = (torch.arange(width, device=flow.device) + 0.5) / width
     y = (torch.arange(height, device=flow.device) + 0.5) / height
     places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1) + flow.float().permute(0, 1, 3, 4, 2)
     grid = (places - 0.5) * 2 / SPAN
-    canvases = canvas.repeat_interleave(frames // canvas.shape[1], dim=1).flatten(0, 1)
+    canvases = painted.repeat_interleave(frames // painted.shape[1], dim=1).flatten(0, 1)
     seen = F.grid_sample(canvases, grid.flatten(0, 1), padding_mode="border", align_corners=False)
     return seen.unflatten(0, (batch, frames))
 

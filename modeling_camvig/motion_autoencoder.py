@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .configuration_camvig import CamViGVisualTokenizerConfig
+from .hidden_canvas import read_canvas
 from .motion_decoder import MotionDecoder
 from .motion_layers import ResidualBlock, SpatialAttention, warp
 from .quantizers import build_quantizer
@@ -140,16 +141,16 @@ class MotionAutoencoder(nn.Module):
         """
         frames = video[:, :, 1:].transpose(1, 2)
         codes, motion_loss = self.quantizer(self.encoder(frames, flow, visibility))
-        decoded_flow, weight_logit, content = self.decoder(codes, video[:, :, 0])
-        moved = warp(video[:, :, 0], decoded_flow)
-        weight = weight_logit.sigmoid()
+        parts = self.decoder(codes, video[:, :, 0])
+        moved = warp(video[:, :, 0], parts.flow)
+        weight = parts.weight_logit.sigmoid()
         picture_codes, picture_loss = self.quantizer(self.picture.encode(pictures))
         decoded_pictures, log_inverse_depth = self.picture.decode(picture_codes)
         return {
-            "reconstruction": weight * moved + (1 - weight) * content,
+            "reconstruction": weight * moved + (1 - weight) * parts.content,
             "moved": moved,
-            "flow": decoded_flow,
-            "weight_logit": weight_logit,
+            "flow": parts.flow,
+            "weight_logit": parts.weight_logit,
             "pictures": decoded_pictures,
             "log_inverse_depth": log_inverse_depth,
             "auxiliary_loss": motion_loss + picture_loss,
@@ -165,8 +166,10 @@ class MotionAutoencoder(nn.Module):
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
-        flow, weight_logit, content = self.decoder(codes[:, 1:], small)
-        flow, weight, content = (_resize(x, reference) for x in (flow, weight_logit.sigmoid(), content))
+        parts = self.decoder(codes[:, 1:], small)
+        flow, weight = (_resize(x, reference) for x in (parts.flow, parts.weight_logit.sigmoid()))
+        painted = parts.painted
+        content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow)
         frames = weight * warp(reference, flow) + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight

@@ -5,6 +5,8 @@ Always true: latent frame k hears codes of latent frames <= k alone.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,15 @@ from torch import Tensor, nn
 from .configuration_camvig import CamViGVisualTokenizerConfig
 from .hidden_canvas import HiddenCanvas, beyond_the_edges, read_canvas
 from .motion_layers import ResidualBlock, warp
+
+
+class MotionParts(NamedTuple):
+    """What codes say of N = (t - 1) * temporal_downsample frames, all float32."""
+
+    flow: Tensor  # [B, N, 2, S, S]
+    weight_logit: Tensor  # [B, N, 1, S, S], of the moved reference against the content
+    content: Tensor  # [B, N, 3, S, S], what the reference does not show
+    painted: Tensor | None = None  # [B, t-1, 3, 2S, 2S], what `HiddenCanvas` painted, of which the content is read
 
 
 class MotionDecoder(nn.Module):
@@ -47,9 +58,8 @@ class MotionDecoder(nn.Module):
         self.blend2 = nn.Conv2d(32, pixels if config.has_canvas else 4 * pixels, 3, padding=1)
         nn.init.zeros_(self.fine_flow.weight)
 
-    def forward(self, codes: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]` -> flow `[B, N, 2, S, S]`, the logit of the reference's
-        weight `[B, N, 1, S, S]`, new content `[B, N, 3, S, S]`, N = (t-1) * temporal_downsample, all float32."""
+    def forward(self, codes: Tensor, reference: Tensor) -> MotionParts:
+        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]`."""
         batch, latents = codes.shape[:2]
         codes = codes.flatten(0, 1).permute(0, 3, 1, 2).to(self.from_code.weight.dtype)
         coarse = self._coarse(codes, latents)
@@ -63,12 +73,12 @@ class MotionDecoder(nn.Module):
         flow = flow.reshape(batch, latents * self.steps, 2, *flow.shape[-2:])
         content = F.pixel_shuffle(self.content(fine), 2).reshape(batch, len(flow[0]), -1, *small.shape[-2:])
         if self.canvas is None:
-            return flow, *self._blend(content, reference, flow)
+            return MotionParts(flow, *self._blend(content, reference, flow))
         small = small.reshape(batch, latents * self.steps, 2, *small.shape[-2:])
         weights = F.softplus(content[:, :, -1:].float())
-        canvas = self.canvas(content[:, :, :-1].float(), weights, small, reference, latents)
-        hidden = read_canvas(canvas, flow)
-        return flow, self._weight_logit(content, reference, flow, hidden), hidden
+        painted = self.canvas(content[:, :, :-1].float(), weights, small, reference, latents)
+        hidden = read_canvas(reference, painted, flow)
+        return MotionParts(flow, self._weight_logit(content, reference, flow, hidden), hidden, painted)
 
     def _coarse(self, codes: Tensor, latents: int) -> Tensor:
         x = self.from_code(codes) + self.place

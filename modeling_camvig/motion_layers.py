@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, borders repeated.
+def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
+    """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, beyond its edges as `padding_mode` says.
 
     Args:
         picture: `[B, C, H, W]`.
         flow: `[B, N, 2, H, W]`, in units of width (x) and height (y).
+        padding_mode: "border" (its last pixel) or "reflection" (its mirror image), as of `F.grid_sample`.
 
     Returns:
         `[B, N, C, H, W]` float32.
@@ -26,7 +27,7 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     centres = torch.stack(torch.meshgrid(centres_x, centres_y, indexing="xy"), dim=-1)
     grid = centres + 2 * flow.float().permute(0, 1, 3, 4, 2)
     pictures = picture.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-    moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode="border", align_corners=False)
+    moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode=padding_mode, align_corners=False)
     return moved.unflatten(0, (batch, count))
 
 

@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
-from camvig.modeling_camvig.hidden_canvas import HiddenCanvas, beyond_the_edges, mirrored_beyond, read_canvas, splat
+from camvig.modeling_camvig.hidden_canvas import (
+    HiddenCanvas,
+    beyond_the_edges,
+    mirrored_beyond,
+    read_canvas,
+    read_painted,
+    splat,
+)
 from camvig.modeling_camvig.motion_layers import warp
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 
@@ -47,22 +54,24 @@ def test_what_falls_on_the_canvas_keeps_its_sum_and_what_falls_beside_is_lost():
 def test_a_canvas_is_read_where_it_was_painted(shift):
     values = torch.rand(1, 1, 3, 16, 16)
     flow = constant_flow(1, 16, *shift)
-    assert torch.allclose(read_canvas(splat(values, flow, 1), flow), values, atol=1e-5)
+    assert torch.allclose(read_painted(splat(values, flow, 1), flow), values, atol=1e-5)
 
 
-def test_a_canvas_begins_as_the_mirrored_picture():
-    picture, frames = torch.rand(1, 3, 16, 16), 4
-    canvas = HiddenCanvas(channels=5)
+@pytest.mark.parametrize("shift", [(0.25, 0.0), (-0.4375, 0.3125)])
+def test_the_mirrored_picture_is_the_same_on_the_canvas_and_where_it_is_read(shift):
+    picture, flow = torch.rand(1, 3, 16, 16), constant_flow(1, 16, *shift)
+    on_canvas = read_painted(mirrored_beyond(picture)[:, None], flow)
+    assert torch.allclose(read_canvas(picture, torch.zeros(1, 1, 3, 32, 32), flow), on_canvas, atol=1e-5)
+
+
+def test_a_new_canvas_shows_the_mirrored_picture():
+    picture, frames, canvas = torch.rand(1, 3, 16, 16), 4, HiddenCanvas(channels=5)
     torch.nn.init.zeros_(canvas.to_pixels.bias)
     flow = constant_flow(frames, 8, 0.25, 0.0)
     painted = canvas(torch.rand(1, frames, 5, 8, 8), torch.rand(1, frames, 1, 8, 8), flow, picture, latents=1)
-    assert torch.equal(painted[:, 0], mirrored_beyond(picture))
-    seen = read_canvas(painted, constant_flow(frames, 16, 0.25, 0.0))
-    inside = warp(picture, constant_flow(frames, 16, 0.25, 0.0))[..., :12]
-    assert torch.allclose(seen[..., :12], inside, atol=1e-5)
-    assert torch.allclose(
-        seen[0, 0, :, :, 12:], picture[0, :, :, 11:15].flip(-1), atol=1e-5
-    )  # F.pad's mirror leaves out the edge
+    seen = read_canvas(picture, painted, constant_flow(frames, 16, 0.25, 0.0))
+    assert torch.allclose(seen[0, 0, :, :, :12], picture[0, :, :, 4:], atol=1e-5)
+    assert torch.allclose(seen[0, 0, :, :, 12:], picture[0, :, :, 12:].flip(-1), atol=1e-5)
 
 
 def test_distance_beyond_the_edges():
@@ -90,6 +99,18 @@ def test_canvases_are_causal():
     one, two = (model.decode(each, reference).video for each in (ids, other))
     assert torch.equal(one[:, :, :9], two[:, :, :9])
     assert not torch.allclose(one[:, :, 9:], two[:, :, 9:])
+
+
+def test_new_content_has_the_resolution_of_the_reference():
+    """Unpainted canvases show the mirror image of the reference's own pixels, whatever its size."""
+    model, reference = tiny_tokenizer(), torch.rand(1, 3, 96, 160) * 2 - 1
+    for weight in (model.autoencoder.decoder.canvas.to_pixels.weight, model.autoencoder.decoder.canvas.to_pixels.bias):
+        torch.nn.init.zeros_(weight)
+    decoded = model.decode(torch.randint(0, model.config.vocab_size, (1, 5, 4, 4)), reference)
+    mirrored = warp(reference, decoded.flow, padding_mode="reflection")
+    border = warp(reference, decoded.flow)
+    blended = decoded.reference_weight * border + (1 - decoded.reference_weight) * mirrored
+    assert torch.allclose(decoded.video[:, :, 1:].transpose(1, 2), blended.clamp(-1, 1), atol=1e-5)
 
 
 def test_training_reaches_the_canvas_and_its_features():
