@@ -42,9 +42,12 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
         spatial_downsample: pixels a token stands for along each side.
         hidden_sizes: channels of the networks, one a resolution level, from fine to coarse.
         blocks_per_level: residual blocks at each level.
+        has_canvas: kind "motion": what the reference does not show is painted on a canvas behind it (`hidden_canvas`),
+            instead of into each frame.
     """
 
     model_type = "camvig_visual_tokenizer"
+    newer_fields: ClassVar = ("has_canvas",)
 
     kind: str = "plain"
     architecture: str = "camvig"
@@ -55,6 +58,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     spatial_downsample: int = 8
     hidden_sizes: list[int] | tuple[int, ...] = (128, 128, 256, 512)
     blocks_per_level: int = 2
+    has_canvas: bool = False
 
     def validate_geometry(self):
         if self.kind not in ("plain", "motion"):
@@ -298,6 +302,9 @@ class CamViGConfig(PreTrainedConfig):
         camera_frames: tokens a level: codec frames of a codec, all tokens of the other kinds.
         camera_feature_size: size of the camera tokenizer's own vectors of its ids, given to the transformer beside a
             learned table (0 = table alone, as in the paper; ours otherwise).
+        picture_feature_size: channels of what the motion tokenizer's picture decoder makes of the image's ids, from which it
+            tells depth, given to the transformer beside the ids (0 = ids alone, as in the paper; `picture_features`).
+        picture_feature_blocks: residual blocks of that decoder.
         copy_features: add the embeddings of the same-place token in the previous latent frame and in the image to the
             input of a video token (our choice; a small model learns to follow the camera much sooner).
         align_camera: also add the embedding of a latent frame's camera tokens to its video tokens (our choice; off in
@@ -321,6 +328,8 @@ class CamViGConfig(PreTrainedConfig):
     camera_codebook_size: int = 1024
     camera_frames: int = 106
     camera_feature_size: int = 0
+    picture_feature_size: int = 0
+    picture_feature_blocks: int = 2
     copy_features: bool = True
     align_camera: bool = False
     max_translation: float = 0.6
@@ -342,6 +351,13 @@ class CamViGConfig(PreTrainedConfig):
         if math.prod(self.visual_factors) != math.prod(self.visual_levels):
             raise ValueError(
                 f"expected visual_factors with product {math.prod(self.visual_levels)}, got {list(self.visual_factors)}"
+            )
+
+    def validate_picture_features(self):
+        if self.picture_feature_size < 0 or self.picture_feature_size % 8 or self.picture_feature_blocks < 0:
+            raise ValueError(
+                f"expected picture_feature_size 0 or a multiple of 8 and picture_feature_blocks of at least 0, got "
+                f"{self.picture_feature_size} and {self.picture_feature_blocks}"
             )
 
     def validate_camera_kind(self):

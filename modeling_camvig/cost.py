@@ -25,7 +25,12 @@ from .matmul_attention import MATMUL_ATTENTION
 if TYPE_CHECKING:
     from .modeling_camvig import CamViGForConditionalGeneration
 
-CONSTANT_INPUTS = ("image_embedding.from_digits", "video_embedding.from_digits", "camera_embedding.from_features")
+CONSTANT_INPUTS = (
+    "image_embedding.from_digits",
+    "video_embedding.from_digits",
+    "camera_embedding.from_features",
+    "picture_features.to_hidden",
+)
 """Linear maps of what is not learned: no gradient goes into their inputs."""
 
 
@@ -71,7 +76,7 @@ def transformer_cost(model: CamViGForConditionalGeneration) -> TransformerCost:
     pairs = prefix**2 + (length - prefix) * length if _skips_hidden_pairs(model) else length**2
     pairs_written = prefix**2 + sum(range(prefix + 1, length + 1))
     linear_forward, linear_training, linear_written = _linear_flops(model)
-    align = _alignment_flops(cast(CamViGConfig, model.config))
+    align, frozen = _alignment_flops(cast(CamViGConfig, model.config)), _picture_flops(model)
     weights = [(parameter, parameter.numel() * parameter.element_size()) for parameter in model.parameters()]
     trainable = [size for parameter, size in weights if parameter.requires_grad]
     cache_bytes = _cache_bytes(model, length)
@@ -79,9 +84,9 @@ def transformer_cost(model: CamViGForConditionalGeneration) -> TransformerCost:
         parameters=sum(parameter.numel() for parameter, _ in weights),
         trainable_parameters=sum(parameter.numel() for parameter, _ in weights if parameter.requires_grad),
         sequence_tokens=length,
-        forward_flops=linear_forward + align + _attention_flops(model, pairs),
-        training_flops=linear_training + 2 * align + 3 * _attention_flops(model, pairs),
-        generation_flops=linear_written + align + _attention_flops(model, pairs_written),
+        forward_flops=linear_forward + frozen + align + _attention_flops(model, pairs),
+        training_flops=linear_training + frozen + 2 * align + 3 * _attention_flops(model, pairs),
+        generation_flops=linear_written + frozen + align + _attention_flops(model, pairs_written),
         parameter_bytes=sum(size for _, size in weights),
         training_state_bytes=sum(size for _, size in weights) + 3 * sum(trainable),
         cache_bytes=cache_bytes,
@@ -105,6 +110,7 @@ def _tokens_of_part(model: CamViGForConditionalGeneration) -> dict[str, int]:
         "decoder.": _sequence_tokens(model),
         "image_embedding.": config.tokens_per_latent_frame,
         "video_embedding.": config.num_video_tokens,
+        "picture_features.": config.tokens_per_latent_frame,
         "camera_embedding.": config.num_camera_tokens,
         "video_context.from_previous": config.num_video_tokens - config.tokens_per_latent_frame,
         "video_context.from_image": config.tokens_per_latent_frame,
@@ -140,6 +146,12 @@ def _alignment_flops(config: CamViGConfig) -> int:
     """`VideoContext` averages camera tokens by a matrix that is not learned."""
     hidden_size = config.get_text_config().hidden_size
     return 2 * (config.latent_frames - 1) * config.camera_frames * hidden_size if config.align_camera else 0
+
+
+def _picture_flops(model: CamViGForConditionalGeneration) -> int:
+    """The frozen convolutions of `PictureFeatures`, of which there is no backward pass."""
+    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    return 2 * sum(module.weight.numel() for module in convolutions) * model.config.tokens_per_latent_frame
 
 
 def _head_dim(text_config) -> int:

@@ -34,6 +34,8 @@ from .cost import TransformerCost, transformer_cost
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
 from .generation import FactorSampler, check_sampling, write_video
 from .matmul_attention import MATMUL_ATTENTION
+from .motion_autoencoder import PictureAutoencoder
+from .picture_features import PictureFeatures
 
 __all__ = ["MATMUL_ATTENTION", "CamViGForConditionalGeneration", "CamViGOutput"]
 
@@ -83,12 +85,25 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         self.decoder.set_input_embeddings(None)  # type: ignore[arg-type]  # an unused parameter would stop DDP
         self.special_tokens = Table(len(SPECIAL_TOKENS), text_config.hidden_size, 0.1)
         self.image_embedding = VisualEmbedding(config)
+        self.picture_features = self._build_picture_features(config)
         self.video_embedding = VisualEmbedding(config)
         self.camera_embedding = CameraEmbedding(config)
         self.positions = SpaceTimePositions(config)
         self.video_context = VideoContext(config)
         self.head = ChainedFactorHead(config)
         self.post_init()
+
+    @staticmethod
+    def _build_picture_features(config: CamViGConfig) -> PictureFeatures | None:
+        if not config.picture_feature_size:
+            return None
+        return PictureFeatures(
+            config.visual_levels,
+            config.latent_size,
+            config.picture_feature_size,
+            config.picture_feature_blocks,
+            config.get_text_config().hidden_size,
+        )
 
     @property
     def prefix_length(self) -> int:
@@ -135,6 +150,23 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         if not torch.isfinite(root_mean_square) or root_mean_square == 0:
             raise ValueError(f"expected finite code vectors that are not all zero, got RMS {float(root_mean_square)}")
         features.copy_(vectors.reshape(features.shape) / root_mean_square)
+
+    def set_picture_features(self, picture: PictureAutoencoder):
+        """Give the transformer what the motion tokenizer's picture decoder makes of an image's ids; saved with the weights.
+
+        Raises ValueError unless the configuration has room for features of this size.
+        """
+        mine = self.picture_features
+        try:
+            if mine is None:
+                raise RuntimeError("picture_feature_size 0")
+            mine.from_code.load_state_dict(picture.from_code.state_dict())
+            mine.coarse_decoder.load_state_dict(picture.coarse_decoder.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                f"expected picture_feature_size {picture.from_code.out_channels} and picture_feature_blocks "
+                f"{len(picture.coarse_decoder)}, got others: {' '.join(str(error).split())}"
+            ) from None
 
     def forward(
         self,
@@ -216,6 +248,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         say about it. The prefix ends in the bare <video>; its context is context[:, 0].
         """
         image, camera = self.image_embedding(image_ids), self.camera_embedding(camera_ids, camera_is_missing)
+        if self.picture_features is not None:
+            image = image + self.picture_features(image_ids)
         tokens = torch.arange(len(SPECIAL_TOKENS), device=image_ids.device)
         special = self.special_tokens(tokens)[:, None, None].expand(-1, len(image_ids), 1, -1)
         prefix = torch.cat(

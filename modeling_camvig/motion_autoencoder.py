@@ -14,69 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .configuration_camvig import CamViGVisualTokenizerConfig
+from .hidden_canvas import read_canvas
+from .motion_decoder import MotionDecoder
+from .motion_layers import ResidualBlock, SpatialAttention, warp
 from .quantizers import build_quantizer
 
 FLOW_LIMIT = 0.75
 """Flow is clamped to this share of the frame before it is coded."""
-
-
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
-    """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, borders repeated.
-
-    Args:
-        picture: `[B, C, H, W]`.
-        flow: `[B, N, 2, H, W]`, in units of width (x) and height (y).
-
-    Returns:
-        `[B, N, C, H, W]` float32.
-    """
-    batch, count, _, height, width = flow.shape
-    centres_x = (torch.arange(width, device=flow.device) + 0.5) / width * 2 - 1
-    centres_y = (torch.arange(height, device=flow.device) + 0.5) / height * 2 - 1
-    centres = torch.stack(torch.meshgrid(centres_x, centres_y, indexing="xy"), dim=-1)
-    grid = centres + 2 * flow.float().permute(0, 1, 3, 4, 2)
-    pictures = picture.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-    moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode="border", align_corners=False)
-    return moved.unflatten(0, (batch, count))
-
-
-class ResidualBlock(nn.Module):
-    """Norm, SiLU, 3x3 convolution, twice; with `causal`, the second half also hears the latent frame before."""
-
-    def __init__(self, channels: int, causal: bool = False):
-        super().__init__()
-        self.norm1 = nn.GroupNorm(8, channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm2 = nn.GroupNorm(8, channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.previous = nn.Conv2d(channels, channels, 1, bias=False) if causal else None
-        nn.init.zeros_(self.conv2.weight)
-
-    def forward(self, x: Tensor, frames: int = 1) -> Tensor:  # [B * t, C, h, w]
-        hidden = self.conv1(F.silu(self.norm1(x)))
-        if self.previous is not None:
-            earlier = self.previous(hidden).unflatten(0, (-1, frames))
-            hidden = hidden + F.pad(earlier[:, :-1], (0, 0, 0, 0, 0, 0, 1, 0)).flatten(0, 1)
-        return x + self.conv2(F.silu(self.norm2(hidden)))
-
-
-class SpatialAttention(nn.Module):
-    """Self-attention over the places of one frame, heads of 32 channels."""
-
-    def __init__(self, channels: int, size: int):
-        super().__init__()
-        self.num_heads = channels // 32
-        self.norm = nn.GroupNorm(8, channels)
-        self.place = nn.Parameter(torch.zeros(channels, size, size))
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.project = nn.Conv2d(channels, channels, 1)
-        nn.init.zeros_(self.project.weight)
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, C, h, w]
-        qkv = self.qkv(self.norm(x) + self.place).flatten(2).unflatten(1, (3, self.num_heads, 32))
-        query, key, value = qkv.transpose(-1, -2).unbind(1)
-        attended = F.scaled_dot_product_attention(query, key, value)
-        return x + self.project(attended.transpose(-1, -2).reshape(x.shape))
 
 
 class PictureAutoencoder(nn.Module):
@@ -152,79 +96,6 @@ class MotionEncoder(nn.Module):
         return latent.unflatten(0, (batch, -1)).permute(0, 1, 3, 4, 2)
 
 
-class MotionDecoder(nn.Module):
-    """Codes and the reference picture -> flow, blend weight and new content, coarse to fine."""
-
-    content_channels = 8
-    reference_channels = 48
-
-    def __init__(self, config: CamViGVisualTokenizerConfig):
-        super().__init__()
-        fine, coarse = config.hidden_sizes
-        self.steps = steps = config.temporal_downsample
-        self.patch = config.spatial_downsample // 2
-        digits, blocks = len(config.code_levels), range(config.blocks_per_level)
-        self.from_code = nn.Conv2d(digits, coarse, 3, padding=1)
-        self.place = nn.Parameter(torch.zeros(coarse, config.latent_size, config.latent_size))
-        self.coarse_blocks = nn.ModuleList(ResidualBlock(coarse, causal=True) for _ in blocks)
-        self.coarse_norm = nn.GroupNorm(8, coarse)
-        self.coarse_flow = nn.Conv2d(coarse, 4 * 2 * steps, 3, padding=1)
-        self.linear_flow = nn.Conv2d(digits, 2 * steps, 3, padding=1)
-        self.reference_patchify = nn.Conv2d(3 * self.patch**2, self.reference_channels, 3, padding=1)
-        self.reference_conv = nn.Conv2d(self.reference_channels, self.reference_channels, 3, padding=1)
-        self.merge_reference = nn.Conv2d(self.reference_channels, fine, 1)
-        self.up = nn.Conv2d(coarse, 4 * fine, 1)
-        self.fine_blocks = nn.ModuleList(ResidualBlock(fine, causal=True) for _ in blocks)
-        self.fine_norm = nn.GroupNorm(8, fine)
-        self.fine_flow = nn.Conv2d(fine, 4 * 2 * steps, 3, padding=1)
-        self.content = nn.Conv2d(fine, 4 * self.content_channels * steps, 1)
-        pixels = (self.patch // 2) ** 2
-        self.blend1 = nn.Conv2d(self.content_channels + 3 * pixels, 32, 3, padding=1)
-        self.blend2 = nn.Conv2d(32, 4 * pixels, 3, padding=1)
-        nn.init.zeros_(self.fine_flow.weight)
-
-    def forward(self, codes: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]` -> flow `[B, N, 2, S, S]`, the logit of the reference's
-        weight `[B, N, 1, S, S]`, new content `[B, N, 3, S, S]`, N = (t-1) * temporal_downsample, all float32."""
-        batch, latents = codes.shape[:2]
-        codes = codes.flatten(0, 1).permute(0, 3, 1, 2).to(self.from_code.weight.dtype)
-        coarse = self._coarse(codes, latents)
-        flow = self._coarse_flow(codes, coarse)  # [B * l, 2 steps, 2h, 2w]
-        fine = F.pixel_shuffle(self.up(coarse), 2) + self._moved_features(reference, flow, latents)
-        for block in self.fine_blocks:
-            fine = block(fine, latents)
-        fine = F.silu(self.fine_norm(fine))
-        flow = _double(flow) + F.pixel_shuffle(self.fine_flow(fine).float(), 2)
-        flow = F.interpolate(flow, scale_factor=self.patch // 2, mode="bilinear", align_corners=False)
-        flow = flow.reshape(batch, latents * self.steps, 2, *flow.shape[-2:])
-        weight_logit, content = self._blend(fine, reference, flow)
-        return flow, weight_logit, content
-
-    def _coarse(self, codes: Tensor, latents: int) -> Tensor:
-        x = self.from_code(codes) + self.place
-        for block in self.coarse_blocks:
-            x = block(x, latents)
-        return x
-
-    def _coarse_flow(self, codes: Tensor, coarse: Tensor) -> Tensor:
-        refined = self.coarse_flow(F.silu(self.coarse_norm(coarse))).float()
-        return F.pixel_shuffle(refined, 2) + _double(self.linear_flow(codes).float())
-
-    def _moved_features(self, reference: Tensor, flow: Tensor, latents: int) -> Tensor:
-        dtype = self.reference_patchify.weight.dtype
-        patches = F.silu(self.reference_patchify(F.pixel_unshuffle(reference, self.patch).to(dtype)))
-        mean_flow = flow.unflatten(1, (self.steps, 2)).mean(1).unflatten(0, (-1, latents))
-        return self.merge_reference(warp(self.reference_conv(patches), mean_flow).flatten(0, 1).to(dtype))
-
-    def _blend(self, fine: Tensor, reference: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
-        batch, count = flow.shape[:2]
-        moved = F.pixel_unshuffle(warp(reference, flow).detach().flatten(0, 1), self.patch // 2)
-        content = F.pixel_shuffle(self.content(fine), 2).reshape(len(moved), self.content_channels, *moved.shape[-2:])
-        x = F.silu(self.blend1(torch.cat([content, moved.to(content.dtype)], dim=1)))
-        pixels = F.pixel_shuffle(self.blend2(x).float(), self.patch // 2).unflatten(0, (batch, count))
-        return pixels[:, :, 3:] + 1.5, pixels[:, :, :3]
-
-
 class MotionAutoencoder(nn.Module):
     """Picture autoencoder, motion encoder and motion decoder behind the interface of `CamViGVisualTokenizer`."""
 
@@ -270,16 +141,16 @@ class MotionAutoencoder(nn.Module):
         """
         frames = video[:, :, 1:].transpose(1, 2)
         codes, motion_loss = self.quantizer(self.encoder(frames, flow, visibility))
-        decoded_flow, weight_logit, content = self.decoder(codes, video[:, :, 0])
-        moved = warp(video[:, :, 0], decoded_flow)
-        weight = weight_logit.sigmoid()
+        parts = self.decoder(codes, video[:, :, 0])
+        moved = warp(video[:, :, 0], parts.flow)
+        weight = parts.weight_logit.sigmoid()
         picture_codes, picture_loss = self.quantizer(self.picture.encode(pictures))
         decoded_pictures, log_inverse_depth = self.picture.decode(picture_codes)
         return {
-            "reconstruction": weight * moved + (1 - weight) * content,
+            "reconstruction": weight * moved + (1 - weight) * parts.content,
             "moved": moved,
-            "flow": decoded_flow,
-            "weight_logit": weight_logit,
+            "flow": parts.flow,
+            "weight_logit": parts.weight_logit,
             "pictures": decoded_pictures,
             "log_inverse_depth": log_inverse_depth,
             "auxiliary_loss": motion_loss + picture_loss,
@@ -295,15 +166,13 @@ class MotionAutoencoder(nn.Module):
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
-        flow, weight_logit, content = self.decoder(codes[:, 1:], small)
-        flow, weight, content = (_resize(x, reference) for x in (flow, weight_logit.sigmoid(), content))
+        parts = self.decoder(codes[:, 1:], small)
+        flow, weight = (_resize(x, reference) for x in (parts.flow, parts.weight_logit.sigmoid()))
+        painted = parts.painted
+        content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow)
         frames = weight * warp(reference, flow) + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _resize(x: Tensor, like: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from ..dataset_builders.rooms.room_clips import room_clips
 from ..dataset_builders.token_cache import TokenCache, part_file, sources_in, write_part
 from ..modeling_camvig.configuration_camvig import CamViGConfig
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
+from ..modeling_camvig.motion_autoencoder import MotionAutoencoder, PictureAutoencoder
+from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from ..pipelines.checkpoint_folder import check_components_fit, find_checkpoint_folder, load_component
 from ..pipelines.lora_weights import load_lora, without_lora
 from ..pipelines.pipeline_camvig import CamViGPipeline
@@ -75,8 +77,18 @@ def load_transformer(
         model = CamViGForConditionalGeneration(config)
         if config.camera_feature_size:
             model.set_camera_features(tokenizers.camera.code_vectors())
+        if config.picture_feature_size:
+            model.set_picture_features(_picture_autoencoder(tokenizers.visual))
     check_components_fit(tokenizers.visual, tokenizers.camera, model)
     return model
+
+
+def _picture_autoencoder(tokenizer: CamViGVisualTokenizer) -> PictureAutoencoder:
+    if not isinstance(tokenizer.autoencoder, MotionAutoencoder):
+        raise ValueError(
+            f"expected a visual tokenizer of kind 'motion' with picture_feature_size > 0, got {tokenizer.config.kind!r}"
+        )
+    return tokenizer.autoencoder.picture
 
 
 def read_transformer(folder: Path) -> CamViGForConditionalGeneration:

@@ -8,6 +8,7 @@ was. A plain tokenizer is trained as a picture tokenizer first and inflated (`tr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -127,16 +128,27 @@ def held_out_batch(data: VisualDataArguments, config: CamViGVisualTokenizerConfi
 
 
 def initialize(model: CamViGVisualTokenizer, folder: Path):
-    """Starts from a saved model of the same shape, or inflates one of pictures (`init_from`)."""
+    """Starts from a saved model of the same shape, inflates one of pictures, or takes all but the canvas (`init_from`)."""
     try:
         saved = CamViGVisualTokenizerConfig.from_pretrained(folder)
     except OSError as error:
         raise ValueError(f"expected a saved visual tokenizer in {folder} (init_from): {error}") from None
+    if model.config.has_canvas and saved.kind == "motion" and not saved.has_canvas:
+        return load_all_but_canvas(model, saved, folder)
     if saved.num_frames > 1 or model.config.num_frames == 1:
         return load_weights(model, folder)
     image = CamViGVisualTokenizer(saved)
     load_weights(image, folder)
     model.load_state_dict(inflated(image, model))
+
+
+def load_all_but_canvas(model: CamViGVisualTokenizer, saved: CamViGVisualTokenizerConfig, folder: Path):
+    """Weights of a motion tokenizer without a canvas; what blends and paints stays as it was initialised."""
+    other = CamViGVisualTokenizer(saved)
+    load_weights(other, folder)
+    painting = re.compile(r"autoencoder\.decoder\.(canvas|content|blend1|blend2)\.")
+    weights = {name: weight for name, weight in other.state_dict().items() if not painting.match(name)}
+    model.load_state_dict(model.state_dict() | weights)
 
 
 class PlainTending:
@@ -215,6 +227,7 @@ def motion_trainer(
         arguments,
         data=data,
         sources=data_record(data, ()),
+        initialize=initialize,
     )
 
 

@@ -108,6 +108,10 @@ def code_usage(ids: Tensor) -> dict[str, Tensor]:
     return {"distinct_codes": torch.tensor(ids.unique().numel() / ids.numel(), device=ids.device)}
 
 
+HIDDEN_FLOW = 0.25
+"""What the flow counts of points that lie in front of frame 0's camera and that it does not show: the canvas moves by it."""
+
+
 def motion_losses(
     model,
     batch: dict[str, Tensor],
@@ -121,7 +125,7 @@ def motion_losses(
     target = video[:, :, 1:].transpose(1, 2)
     error = output["reconstruction"] - target
     flow_error = 2 * (output["flow"] - batch["flow"])
-    defined = visible + 0.12 * batch["in_front"]
+    defined = visible + HIDDEN_FLOW * batch["in_front"]
     losses = {
         "pixels": pixel_loss(error),
         "log_mse": log_mse(error),
@@ -137,7 +141,7 @@ def motion_losses(
     flow = (1 - progress) * flow_weight[0] + progress * flow_weight[1]
     total = losses["pixels"] + 1.5 * losses["temporal"] + hidden_weight * losses["hidden"] + 0.5 * losses["moved"]
     total = total + 0.03 * losses["log_mse"] + flow * losses["flow"] + 3 * flow * losses["flow_temporal"]
-    total = total + 0.1 * losses["weight"]
+    total = total + 0.2 * losses["weight"]
     total = total + losses["picture"] + losses["depth"] + output["auxiliary_loss"]
     return {"loss": total, **losses}
 

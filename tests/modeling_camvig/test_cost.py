@@ -32,8 +32,9 @@ def counted_flops(function) -> int:
         {"copy_features": False, "camera_feature_size": 0},
         {"visual_factors": [64]},
         {"visual_factors": [4, 2, 8]},
+        {"picture_feature_size": 8, "picture_feature_blocks": 1},
     ],
-    ids=["qwen3", "llama, aligned", "bare", "one factor", "three factors"],
+    ids=["qwen3", "llama, aligned", "bare", "one factor", "three factors", "picture features"],
 )
 def test_flops_are_those_that_torch_counts(build_transformer, draw_ids, attention, changes):
     model, ids = build_transformer(**changes).train(), draw_ids(2)
@@ -74,7 +75,7 @@ def test_skipping_hidden_pairs_is_cheaper(build_transformer):
     assert whole.forward_flops - model.cost().forward_flops == 2 * 4 * 2 * 16 * hidden_pairs
 
 
-@pytest.mark.parametrize("changes", [{}, {"align_camera": True}, {"copy_features": False}])
+@pytest.mark.parametrize("changes", [{}, {"align_camera": True}, {"copy_features": False}, {"picture_feature_size": 8}])
 def test_flops_of_writing_a_video(build_transformer, draw_ids, changes):
     model, ids = build_transformer(**changes), draw_ids(2)
     model.set_attn_implementation(MATMUL_ATTENTION)
