@@ -89,6 +89,15 @@ def test_without_depth_the_oracle_is_missing(perfect_source, room_pair):
     assert math.isnan(figures["flow_mse_hidden"]["model"])
 
 
+def test_bias_may_be_left_out_and_the_rest_stays(perfect, perfect_source, room_pair):
+    found = evaluate(room_pair, perfect_source, pose_clips=0, with_bias=False)
+    assert found.figures["bias"] == {"left_right": None, "up_down": None} and found.figures["mirror"] == {"clips": 0}
+    assert found.figures["unavailable"]["bias.left_right"] == "not asked for"
+    assert found.figures["flow_mse"] == perfect.figures["flow_mse"]
+    said = {"videos": "outputs", "data": "rooms", "split": "validation", "evaluation": {}, "versions": {}}
+    assert "bias.left_right: not asked for" in report_text(found, {**without_nan(found.figures), **said})
+
+
 def test_bias_pairs_both_directions():
     found = bias_of(("left", "right"), ["left", "right"], np.array([1.0, 2.0]), np.array([4.0, 3.0]), seed=0)
     assert (found["left"], found["right"]) == (2.0, 3.0)  # left: 1 and 3; right: 4 and 2
