@@ -129,7 +129,8 @@ def loop_closure(videos: dict[str, ChainedVideos], clips: list[LongEvalClip]) ->
     """For each frame at which figures of eight return: how far every kind's frame is from the first picture.
 
     `shift_px` is the mean length of the optical flow from frame 0 to that frame, 0 where the loop closes; `psnr` is of the two
-    frames. A video that never moves closes every loop: read them beside the flow MSE.
+    frames. A video that never moves closes every loop, and so does the wrong path where it is another figure of eight: read them
+    beside the flow MSE. Flow between frames so far apart is coarse, the more so the blurrier they are.
     """
     rows = []
     for frame in sorted({frame for clip in clips for frame in clip.returns}):
