@@ -78,7 +78,7 @@ def _run(stage: Stage, work: Path, lock: IO[str]) -> float:
     except BaseException:  # stopped: how long it took is kept
         stage.write_record(work, {**about, "seconds": before + time.monotonic() - started, "finished": None})
         raise
-    seconds = round(before + time.monotonic() - started, 1)
+    seconds = before + time.monotonic() - started
     finished = datetime.now(UTC).isoformat(timespec="seconds") if is_done else None
     stage.write_record(
         work, {**about, "seconds": seconds, "finished": finished, "commit": commit(), "versions": versions()}
