@@ -73,6 +73,10 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
             )
         if self.image_size % self.spatial_downsample:
             raise ValueError(f"expected image_size in multiples of {self.spatial_downsample}, got {self.image_size}")
+        if self.has_canvas and (self.kind, self.spatial_downsample) != ("motion", 8):
+            raise ValueError(
+                f"expected kind 'motion' and spatial_downsample 8 with has_canvas, got {self.kind!r} and {self.spatial_downsample}"
+            )
 
     def validate_architecture(self):
         if self.architecture not in ("camvig", *OPEN_ARCHITECTURES):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
 
 from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.hidden_canvas import (
@@ -89,6 +90,12 @@ def tiny_tokenizer() -> CamViGVisualTokenizer:
     model = CamViGVisualTokenizer(config).eval()
     torch.nn.init.normal_(model.autoencoder.decoder.canvas.to_pixels.weight, std=0.1)
     return model
+
+
+@pytest.mark.parametrize("changes", [{"kind": "plain"}, {"kind": "motion", "spatial_downsample": 16}])
+def test_a_canvas_where_there_can_be_none_is_refused(changes):
+    with pytest.raises(StrictDataclassClassValidationError, match="spatial_downsample 8 with has_canvas, got"):
+        CamViGVisualTokenizerConfig(has_canvas=True, **changes)
 
 
 def test_canvases_are_causal():
