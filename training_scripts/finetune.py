@@ -19,7 +19,15 @@ if __name__ == "__main__" and not __package__:  # started by its path, as accele
 from pathlib import Path
 
 from .finetune_config import parse_finetune
-from .finetune_start import Parts, data_record, load_transformer, make_debug_ids, open_batches, write_pipeline
+from .finetune_start import (
+    Parts,
+    data_record,
+    initialize,
+    load_transformer,
+    make_debug_ids,
+    open_batches,
+    write_pipeline,
+)
 from .held_out_clips import held_out_clips
 from .lora import add_lora
 from .push_run import check_push, push_run
@@ -62,6 +70,7 @@ def main():
         data=data,
         sources=data_record(data),
         tokens_per_sample=tokens,
+        initialize=initialize,
     )
     trainer.train()
     if trainer.accelerator.is_main_process:

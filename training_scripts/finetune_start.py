@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.rooms.room_clips import room_clips
@@ -29,6 +30,10 @@ from .states import discard
 from .token_batches import TokenBatches
 from .tokenize_clips import Tokenizers, encode_clips
 from .training_arguments import TrainingArguments
+from .training_loop import load_weights
+
+NEWER_INPUTS = ("picture_features.", "video_context.from_camera.")
+"""Parts of a transformer that a saved one may lack."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,23 @@ def load_transformer(
             model.set_picture_features(_picture_autoencoder(tokenizers.visual))
     check_components_fit(tokenizers.visual, tokenizers.camera, model)
     return model
+
+
+def initialize(model: nn.Module, folder: Path):
+    """Starts from a saved transformer (`init_from`), which may be one that hears less of its image or of its camera.
+
+    What is new begins with weights of 0: the model starts as the saved one.
+    """
+    if not isinstance(model, CamViGForConditionalGeneration):  # with adapters around it
+        return load_weights(model, folder)
+    saved = read_transformer(folder)
+    new = {name: weight for name, weight in model.state_dict().items() if name.startswith(NEWER_INPUTS)}
+    learned = {name: torch.zeros_like(weight) for name, weight in new.items() if name in dict(model.named_parameters())}
+    try:
+        model.load_state_dict(new | learned | saved.state_dict())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"expected weights of this transformer in {folder} (init_from): {reason}") from None
 
 
 def _picture_autoencoder(tokenizer: CamViGVisualTokenizer) -> PictureAutoencoder:

@@ -34,6 +34,8 @@ from ..pipelines.checkpoint_folder import load_component, visual_tokenizer_dtype
 from .visual_batches import change_colours
 
 BATCH_CLIPS = 16
+VISUAL_DECODER = "autoencoder.decoder."
+"""Weights of visual tokenizers that ids do not depend on: one trained further (`decoder_alone`) keeps its cached ids."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,19 @@ class Tokenizers:
 
 
 def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer) -> str:
-    """16 hexadecimal digits of everything that ids depend on: the configurations and weights of both."""
+    """16 hexadecimal digits of everything that ids depend on: the configurations and weights of both, but for a visual decoder."""
     digest = hashlib.sha256()
     for model in (visual, camera):
         settings = model.config.to_diff_dict()
         settings.pop("transformers_version", None)  # another version gives the same ids
+        settings.pop("has_canvas", None)  # the decoder's
         for name in getattr(model.config, "newer_fields", ()):
             if settings.get(name) == getattr(type(model.config), name):
                 del settings[name]
         digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
         for name, weights in sorted(model.state_dict().items()):
+            if model is visual and name.startswith(VISUAL_DECODER):
+                continue
             digest.update(name.encode() + weights.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()[:16]
 

@@ -24,6 +24,7 @@ from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.rooms.room_clips import room_clips
 from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
 from ..modeling_camvig.inflation import inflated
+from ..modeling_camvig.motion_autoencoder import MotionAutoencoder
 from ..modeling_camvig.plain_autoencoder import PlainAutoencoder
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .dead_digits import restart_dead_digits
@@ -72,6 +73,9 @@ class VisualDataArguments:
     """What the flow's error counts at the first and at the last step (kind "motion")."""
     hidden_weight: float = 0.3
     """What the error of the pixels counts that frame 0 does not show (kind "motion")."""
+    decoder_alone: bool = False
+    """Kind "motion": train what codes of later latent frames are decoded with, and nothing else. Ids stay as they are, and with
+    them cached ids and transformers that were trained on them."""
     num_processes: int = 2
     """Processes that render, and threads of each training process that read clips (kind "plain")."""
 
@@ -151,6 +155,13 @@ def load_all_but_canvas(model: CamViGVisualTokenizer, saved: CamViGVisualTokeniz
     model.load_state_dict(model.state_dict() | weights)
 
 
+def freeze_all_but_decoder(model: CamViGVisualTokenizer):
+    """Kind "motion": what ids are made with stays as it is."""
+    model.requires_grad_(False)
+    assert isinstance(model.autoencoder, MotionAutoencoder)
+    model.autoencoder.decoder.requires_grad_(True)
+
+
 class PlainTending:
     """What a plain tokenizer's run does after steps and at validations: dead digits, numbers, sample grids."""
 
@@ -218,8 +229,11 @@ def motion_trainer(
     def batch_at(number: int):
         return training_batch(cache, arguments.batch_size, (arguments.seed, number), data.extra_pictures)
 
+    model = CamViGVisualTokenizer(config)
+    if data.decoder_alone:
+        freeze_all_but_decoder(model)
     return Trainer(
-        CamViGVisualTokenizer(config),
+        model,
         MUON_PATTERN,
         batch_at,
         partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight),

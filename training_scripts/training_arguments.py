@@ -45,8 +45,8 @@ class TrainingArguments:
     `model/`; it warms up as min(decay, (1 + step) / (10 + step)). The states hold the weights themselves as well."""
     seed: int = 0
     """Seeds the weights, the batches and the noise."""
-    mixed_precision: str = "bf16"
-    """"bf16" (autocast) or "no"."""
+    mixed_precision: str = "auto"
+    """"bf16" (autocast), "no" (float32) or "auto": "bf16" where the hardware computes in it (`precision.py`), else "no"."""
     compile: bool = False
     """torch.compile the model's forward pass: minutes at the start, for speed afterwards."""
     activation_checkpointing: bool = False
@@ -74,7 +74,7 @@ class TrainingArguments:
         choices = {
             "schedule": SCHEDULES,
             "optimizer": ("muon", "adamw"),
-            "mixed_precision": ("bf16", "no"),
+            "mixed_precision": ("auto", "bf16", "no"),
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:

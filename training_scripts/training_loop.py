@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from .adversary import Adversary
 from .bad_batches import bad_clips, save_bad_batch
 from .launched_processes import check_processes
 from .metrics_file import METRICS, TIMES, append, drop_after
+from .precision import chosen_precision
 from .progress import BAR_FORMAT, Progress
 from .run_folder import SHEETS, read_lines
 from .run_page import write_run_page
@@ -118,6 +119,10 @@ class Trainer:
         tokens_per_sample: int | None = None,
         initialize: Callable[[Any, Path], None] = load_weights,
     ):
+        device = _processes().device
+        assert device is not None
+        precision = chosen_precision(arguments.mixed_precision, device)
+        arguments = replace(arguments, mixed_precision=precision)  # what is recorded is what was computed in
         self.arguments, self.validate, self.after_step, self.sources = arguments, validate, after_step, sources
         self.folder = Path(arguments.output_dir)
         self.accelerator = accelerator = Accelerator(mixed_precision=arguments.mixed_precision)

@@ -18,11 +18,11 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 
-from camvig import CamViGForConditionalGeneration, CamViGPipeline, CamViGVisualTokenizer
+from camvig import CamViGConfig, CamViGForConditionalGeneration, CamViGPipeline, CamViGVisualTokenizer
 from camvig.dataset_builders.token_cache import write_part
 from camvig.training_scripts import finetune
 from camvig.training_scripts.finetune_config import TransformerDataArguments
-from camvig.training_scripts.finetune_start import Parts
+from camvig.training_scripts.finetune_start import Parts, initialize
 from camvig.training_scripts.tokenize_clips import Tokenizers
 
 
@@ -100,16 +100,21 @@ def metrics(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def outputs(model, config) -> torch.Tensor:
-    """Nats of every token of a fixed clip."""
+def random_ids(config) -> dict[str, torch.Tensor]:
+    """Those of a fixed clip."""
     generator = torch.Generator().manual_seed(0)
     image, video = (
         torch.randint(config.visual_vocab_size, (1, count), generator=generator)
         for count in (config.tokens_per_latent_frame, config.num_video_tokens)
     )
     camera = torch.arange(config.camera_levels).repeat_interleave(config.camera_frames) * config.camera_codebook_size
+    return {"image_ids": image, "video_ids": video, "camera_ids": camera[None]}
+
+
+def outputs(model, config) -> torch.Tensor:
+    """Nats of every token of a fixed clip."""
     with torch.no_grad():
-        return model(image, video, camera[None]).per_token_loss
+        return model(**random_ids(config)).per_token_loss
 
 
 def test_full_training_leaves_a_whole_pipeline(monkeypatch, write, tmp_path, tiny_checkpoint):
@@ -124,6 +129,29 @@ def test_full_training_leaves_a_whole_pipeline(monkeypatch, write, tmp_path, tin
     averaged = load_file(tmp_path / "full/states/00000006/average.safetensors")
     saved = load_file(tmp_path / "full/model/model.safetensors")
     assert all(torch.equal(value, saved[name]) for name, value in averaged.items())
+
+
+def test_init_from_takes_a_transformer_that_hears_less_and_starts_as_it(tiny_checkpoint, tiny_pipeline):
+    saved = tiny_pipeline.transformer
+    new_inputs = {"picture_feature_size": 32, "picture_feature_blocks": 1, "align_camera": True}
+    model = CamViGForConditionalGeneration(CamViGConfig(**{**saved.config.to_dict(), **new_inputs})).eval()
+    model.set_picture_features(tiny_pipeline.visual_tokenizer.autoencoder.picture)
+    picture = model.picture_features.from_code.weight.clone()
+    assert not torch.allclose(outputs(model, model.config), outputs(saved, saved.config))
+    initialize(model, tiny_checkpoint / "transformer")
+    assert torch.allclose(outputs(model, model.config), outputs(saved, saved.config), atol=1e-5)
+    assert torch.equal(model.picture_features.from_code.weight, picture)  # the tokenizer's own, not 0
+    model(**{name: ids.repeat(2, 1) for name, ids in random_ids(saved.config).items()}).loss.backward()
+    assert model.picture_features.to_hidden.weight.grad.abs().sum() > 0
+    assert model.video_context.from_camera.weight.grad.abs().sum() > 0
+
+
+def test_init_from_refuses_a_transformer_of_another_shape(tiny_checkpoint, tiny_pipeline):
+    config = CamViGConfig(**{**tiny_pipeline.transformer.config.to_dict(), "visual_factors": [64, 64, 64]})
+    with pytest.raises(
+        ValueError, match=r"expected weights of this transformer in .*transformer \(init_from\): .*size mismatch"
+    ):
+        initialize(CamViGForConditionalGeneration(config), tiny_checkpoint / "transformer")
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
+from safetensors.torch import load_file
 
 from camvig import CamViGCameraTokenizer, CamViGPipeline
 from camvig.training_scripts import (
@@ -89,6 +91,22 @@ def test_stage_leaves_curves_and_a_model(trained, stage):
     assert all(source["rows"] > 0 and source["licences"] == known for source in cache["sources"]) and cache["sources"]
     page = (trained / stage / "report.html").read_text()
     assert "Finished" in page and page.count("<svg") >= 2
+
+
+def test_the_decoder_alone_learns_a_canvas_and_ids_stay(trained, tmp_path, monkeypatch):
+    before = trained / "visual_tokenizer" / "model"
+    changes = {"model.has_canvas": True, "data.decoder_alone": True, "training.init_from": before, "training.steps": 2}
+    cache = {"data.cache_dir": trained / "clips", "data.validation_clips": 2}
+    run(train_visual_tokenizer, monkeypatch, *stage_arguments("visual_tokenizer", tmp_path, **changes, **cache))
+    old, new = load_file(before / "model.safetensors"), load_file(tmp_path / "visual_tokenizer/model/model.safetensors")
+    decoder = {name for name in old if name.startswith("autoencoder.decoder.")}
+    painting = {name for name in decoder if name.split(".")[2] in ("content", "blend1", "blend2")}
+    assert all(torch.equal(new[name], old[name]) for name in old.keys() - decoder)
+    assert not any(torch.equal(new[name], old[name]) for name in decoder - painting)
+    assert {name.split(".")[2] for name in new.keys() - old.keys()} == {"canvas"}
+    places = trained / "camera_tokenizer" / "model"
+    tokenizers = [Tokenizers.load(folder, places) for folder in (before, tmp_path / "visual_tokenizer/model")]
+    assert len({each.fingerprint for each in tokenizers}) == 1
 
 
 def test_the_plain_tokenizer_trains_with_all_its_losses_and_leaves_sample_grids(trained):

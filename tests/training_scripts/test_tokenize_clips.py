@@ -1,5 +1,7 @@
 """Clips -> cached ids: the ids of the tokenizers themselves, for clips with depth, with a path alone, and without one."""
 
+import copy
+
 import datasets
 import numpy as np
 import pyarrow.parquet as pq
@@ -120,6 +122,16 @@ def test_the_fingerprint_is_of_weights_and_configuration(tokenizers, build_tiny_
     other = build_tiny_pipeline(seed=1)
     assert fingerprint_of(other.visual_tokenizer, tokenizers.camera) != tokenizers.fingerprint
     assert fingerprint_of(tokenizers.visual, other.camera_tokenizer) != tokenizers.fingerprint
+
+
+def test_the_fingerprint_leaves_the_visual_decoder_out_which_ids_do_not_depend_on(tokenizers):
+    visual = copy.deepcopy(tokenizers.visual)
+    with torch.no_grad():
+        visual.autoencoder.decoder.from_code.weight.add_(1)
+    assert fingerprint_of(visual, tokenizers.camera) == tokenizers.fingerprint
+    with torch.no_grad():
+        visual.autoencoder.encoder.to_latent.weight.add_(1)
+    assert fingerprint_of(visual, tokenizers.camera) != tokenizers.fingerprint
 
 
 def test_what_is_no_folder_of_clips(tokenizers, rendered, tmp_path):
