@@ -17,6 +17,9 @@ from .motion_layers import ResidualBlock, warp
 SPAN = 2.0
 """Width and height of the canvas in those of the frame, which is its middle."""
 
+PAINTED_OVER = 0.2
+"""Change of a pixel in [-1, 1] by which most of the detail under it is gone."""
+
 
 class HiddenCanvas(nn.Module):
     """Features where frames need them -> what is painted over the mirrored reference, one canvas a latent frame."""
@@ -90,12 +93,26 @@ def splat(values: Tensor, flow: Tensor, latents: int) -> Tensor:
     return canvas.view(batch, latents, side, side, channels).permute(0, 1, 4, 2, 3)
 
 
-def read_canvas(reference: Tensor, painted: Tensor, flow: Tensor) -> Tensor:
+def read_canvas(reference: Tensor, painted: Tensor, flow: Tensor, small: Tensor | None = None) -> Tensor:
     """What each frame sees of its latent frame's canvas, the mirrored reference and what is painted over it.
 
-    reference `[B, 3, H, W]` of any size, painted `[B, l, 3, h, w]`, flow `[B, N, 2, H, W]` -> `[B, N, 3, H, W]`.
+    Args:
+        reference: `[B, 3, H, W]` of any size.
+        painted: `[B, l, 3, h, w]`.
+        flow: `[B, N, 2, H, W]`.
+        small: the reference at the size that the painter saw. What of the reference is finer than that is mirrored only where
+            little is painted: edges of what was painted over would show through.
+
+    Returns:
+        `[B, N, 3, H, W]`.
     """
-    return warp(reference, flow, padding_mode="reflection") + read_painted(painted, flow)
+    seen = read_painted(painted, flow)
+    if small is None or small.shape[-2:] == reference.shape[-2:]:
+        return warp(reference, flow, padding_mode="reflection") + seen
+    coarse = F.interpolate(small, reference.shape[-2:], mode="bilinear", align_corners=False)
+    detail = warp(reference - coarse, flow, padding_mode="reflection")
+    is_untouched = torch.exp(-(seen.abs().amax(2, keepdim=True) / PAINTED_OVER).square())
+    return warp(coarse, flow, padding_mode="reflection") + is_untouched * detail + seen
 
 
 def read_painted(painted: Tensor, flow: Tensor) -> Tensor:

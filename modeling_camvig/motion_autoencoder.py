@@ -169,7 +169,7 @@ class MotionAutoencoder(nn.Module):
         parts = self.decoder(codes[:, 1:], small)
         flow, weight = (_resize(x, reference) for x in (parts.flow, parts.weight_logit.sigmoid()))
         painted = parts.painted
-        content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow)
+        content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow, small)
         frames = weight * warp(reference, flow) + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight

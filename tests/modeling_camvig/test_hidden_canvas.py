@@ -131,3 +131,14 @@ def test_training_reaches_the_canvas_and_its_features():
     for name, weight in model.autoencoder.decoder.named_parameters():
         if name.startswith(("canvas", "content", "blend")):
             assert weight.grad is not None and weight.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("painted, detail_left", [(0.0, 1.0), (1.0, 0.0)])
+def test_detail_of_the_reference_is_mirrored_where_nothing_is_painted_over_it(painted, detail_left):
+    reference, flow = torch.rand(1, 3, 64, 64), constant_flow(1, 64, 0.5, 0.0)
+    small = torch.nn.functional.avg_pool2d(reference, 4)
+    seen = read_canvas(reference, torch.full((1, 1, 3, 32, 32), painted), flow, small)
+    coarse = torch.nn.functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
+    expected = coarse + detail_left * (reference - coarse)
+    assert torch.allclose(seen, warp(expected, flow, padding_mode="reflection") + painted, atol=1e-5)
+    assert not torch.allclose(reference, coarse, atol=0.1)
