@@ -42,6 +42,9 @@ MUON_PATTERN = r"(blocks|encoder|decoder)\.\d+\.(conv1|conv2|previous|qkv|projec
 PROBE_CLIPS = 8
 """Clips on which dead digits are looked for (at 17x128x128: 10,240 latents)."""
 
+FIRST_MOVING_CLIP, MOVING_OBJECTS = 2**20, 2
+"""Number in the training split of the first clip in which things move, so that its rooms are others; how many things."""
+
 
 @dataclass
 class VisualDataArguments:
@@ -51,6 +54,8 @@ class VisualDataArguments:
     """Folder of the rendered clips (about 0.35 MB a clip at 64x64), and of clips once they are read."""
     room_clips: int = 8192
     """Clips of rooms of the training split."""
+    moving_room_clips: int = 0
+    """Clips of other rooms of it, in each of which two objects move by themselves (kind "motion")."""
     panorama_clips: int = 1024
     """Rotation and zoom clips of real panoramas."""
     clips: list[str] = field(default_factory=list)
@@ -80,19 +85,27 @@ class VisualDataArguments:
     """Processes that render, and threads of each training process that read clips (kind "plain")."""
 
 
-def training_room(index: int, size: int):
+def training_room(index: int, size: int, moving_objects: int = 0):
     """Clip `index` of the training split, rendered by one thread: the processes share the cores."""
-    return next(room_clips("train", 1, start=index, size=size, threads=1))
+    return next(room_clips("train", 1, start=index, size=size, moving_objects=moving_objects, threads=1))
+
+
+def moving_room(index: int, size: int):
+    return training_room(FIRST_MOVING_CLIP + index, size, MOVING_OBJECTS)
 
 
 def prepare_shards(data: VisualDataArguments, size: int) -> list[Path]:
     """Renders what is missing; the shards."""
     folder = Path(data.cache_dir)
-    rooms, panoramas = folder / f"rooms-train-{size}", folder / f"panoramas-{size}"
-    shards = write_clip_cache(rooms, partial(training_room, size=size), data.room_clips, data.num_processes)
-    return shards + write_clip_cache(
-        panoramas, partial(panorama_clip, size=size), data.panorama_clips, data.num_processes
-    )
+    makers = {
+        f"rooms-train-{size}": (training_room, data.room_clips),
+        f"moving-rooms-train-{size}": (moving_room, data.moving_room_clips),
+        f"panoramas-{size}": (panorama_clip, data.panorama_clips),
+    }
+    shards = []
+    for name, (make, count) in makers.items():
+        shards += write_clip_cache(folder / name, partial(make, size=size), count, data.num_processes)
+    return shards
 
 
 def prepare_sources(data: VisualDataArguments, config: CamViGVisualTokenizerConfig) -> Sources:
@@ -111,7 +124,11 @@ def open_folders(data: VisualDataArguments, clips: list[str], pictures: list[str
 
 def data_record(data: VisualDataArguments, folders: Sequence[FrameSource]) -> list[dict]:
     """What a run trains on, for its training.json: rendered clips, and those of folders, with their licences."""
-    rendered = {"procedural rooms": data.room_clips, "panoramas": data.panorama_clips}
+    rendered = {
+        "procedural rooms": data.room_clips,
+        "procedural rooms with moving objects": data.moving_room_clips,
+        "panoramas": data.panorama_clips,
+    }
     sources = [{"source": name, "rows": count, "licences": [LICENCE]} for name, count in rendered.items() if count]
     for one in folders:
         if isinstance(one, (ClipDataset, PictureFolder)):

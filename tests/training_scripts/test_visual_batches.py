@@ -8,6 +8,7 @@ from camvig.dataset_builders import clip_cache
 from camvig.dataset_builders.clip_cache import ClipCache, write_clip_cache
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.rooms.room_clips import room_clip
+from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments, prepare_shards
 from camvig.training_scripts.visual_batches import (
     add_pictures,
     change_colours,
@@ -39,6 +40,20 @@ def test_a_clip_becomes_arrays_with_exact_flow(cache):
     assert np.array_equal(arrays["visibility"][:, 0], visibility)
     assert np.array_equal(arrays["in_front"][:, 0], in_front)
     assert arrays["depth_is_known"] == 1 and arrays["depth_is_known"].dtype == np.float32
+
+
+def test_things_that_move_are_rendered_besides_and_are_in_the_flow(tmp_path):
+    data = VisualDataArguments(str(tmp_path), room_clips=1, moving_room_clips=2, panorama_clips=0, num_processes=1)
+    cache = ClipCache(prepare_shards(data, SIZE))
+    assert {folder.name for folder in tmp_path.iterdir()} == {"rooms-train-32", "moving-rooms-train-32", "panoramas-32"}
+    moves = False
+    for clip in (cache[1], cache[2]):
+        of_camera, _, in_front = backward_flow(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
+        is_room = (clip["object_ids"][1:] == 0) & in_front.astype(bool)
+        flow = clip_arrays(clip)["flow"]
+        assert np.allclose(flow.transpose(0, 2, 3, 1)[is_room], of_camera.transpose(0, 2, 3, 1)[is_room], atol=1e-5)
+        moves |= not np.allclose(flow, of_camera, atol=1e-2)
+    assert moves
 
 
 def test_shapes_and_ranges(cache):
