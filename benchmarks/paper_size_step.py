@@ -9,7 +9,7 @@ sample, bfloat16 autocast, activation checkpointing, and what a user would take:
 - "full": float32 weights and gradients; Muon (one moment) for the decoder's matrices, AdamW for the rest, as the trainer has it.
 
 Utilisation = the model's own FLOPs of forward and backward (`model.cost()`) over the time of the whole step, optimizer and
-recomputation included, and over the rate of a 2048 x 2048 bfloat16 product in the same process.
+recomputation included, and over the rate of a 2048 x 2048 product in the same process (`transformer_step.py`).
 """
 
 import argparse
@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -62,7 +63,7 @@ def one_step(config_file: Path, mode: str, threads: int) -> dict:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     stage = load_finetune(config_file, [])
-    config, training = stage.config, stage.training
+    config, training = stage.config, replace(stage.training, mixed_precision="bf16")
     started = time.perf_counter()
     base = CamViGForConditionalGeneration(config).train()
     base.set_attn_implementation("camvig_matmul")

@@ -18,6 +18,7 @@ import torch
 from accelerate import Accelerator
 
 from camvig import CamViGVisualTokenizer, CamViGVisualTokenizerConfig
+from camvig.training_scripts.precision import chosen_precision
 from camvig.training_scripts.stage_config import load_stage
 from camvig.training_scripts.train_visual_tokenizer import MUON_PATTERN, VisualDataArguments
 from camvig.training_scripts.training_step import TrainingStep
@@ -41,14 +42,16 @@ def main():
 
 def measure(options) -> dict:
     config, data, arguments = load_stage(options.config, [], CamViGVisualTokenizerConfig, VisualDataArguments)
-    arguments = dataclasses.replace(arguments, batch_size=1, gradient_accumulation=1, init_from=None)
+    precision = chosen_precision(arguments.mixed_precision, torch.device("cpu"))
+    changes = {"batch_size": 1, "gradient_accumulation": 1, "init_from": None, "mixed_precision": precision}
+    arguments = dataclasses.replace(arguments, **changes)
     assert data.discriminator is not None
     discriminator = dataclasses.replace(data.discriminator, start=0.0)
     torch.manual_seed(0)
     model, adversary = CamViGVisualTokenizer(config).train(), build_adversary(discriminator)
     video = validation_batch("validation", 1, config.image_size)["video"][:, :, : config.num_frames]
     losses = PlainLosses(data.losses, adversary, discriminator)
-    accelerator = Accelerator(mixed_precision=arguments.mixed_precision)
+    accelerator = Accelerator(mixed_precision=precision)
     step = TrainingStep(accelerator, model, MUON_PATTERN, lambda number: {"video": video}, losses, arguments, adversary)
     average = WeightAverage(model, arguments.ema_decay) if arguments.ema_decay else None
     before, seconds = peak_gb(), []
