@@ -15,7 +15,7 @@ from typing import Protocol
 from torch import Tensor
 
 from .camera_signal import poses_to_signal, signal_to_poses
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 
 class CameraPathTokenizer(Protocol):

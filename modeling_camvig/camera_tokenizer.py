@@ -31,7 +31,7 @@ from .binned_camera_tokenizers import UniformCameraTokenizer
 from .camera_codebooks import fit_codebooks, project_codes, restart_dead_codes
 from .camera_codec_start import pass_signal_on
 from .camera_signal import poses_to_signal, read_values, signal_to_poses
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from .dct_camera_tokenizer import DctCameraTokenizer
 
 FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}

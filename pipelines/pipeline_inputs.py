@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .picture_files import PictureLike, load_picture
 
 LARGEST_SHORTER_SIDE = 512
