@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -16,13 +17,13 @@ from torch import Tensor
 
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.path_stretches import cut_into_stretches
-from .best_of import check_best_of, keep_best, load_score, write_candidates
+from .best_of import keep_best, load_score, write_candidates
 from .camera_path_input import warn_outside_training
 from .camera_round_trip import warn_misheard
 from .picture_files import PictureLike
 from .pipeline_inputs import check_settings
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import DEFAULT_SAMPLING
+from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 
 
 class LongVideos:
@@ -83,19 +84,9 @@ class LongVideos:
                 "so use CameraPath.from_text(text, num_frames=65)"
             )
         stretches = cut_into_stretches(camera_path, self.num_frames, median_depths)
-        check_settings(
-            self.visual_tokenizer.config,
-            len(stretches),
-            temperature,
-            top_k,
-            top_p,
-            guidance_scale,
-            generator,
-            output_type,
-            output_size,
-        )
-        check_best_of(best_of, temperature, stretches)
-        score = load_score() if return_score or best_of > 1 else None
+        sampling = SamplingSettings(guidance_scale, temperature, top_k, top_p)
+        check_settings(self.visual_tokenizer.config, stretches, sampling, generator, output_type, output_size, best_of)
+        score = load_score(return_score or best_of > 1)
 
         # 2. The picture, and all stretches with its lens
         picture = self.prepare_picture(image, output_size)
@@ -105,7 +96,7 @@ class LongVideos:
         warn_misheard(stretches, camera_ids, self.camera_tokenizer, "stretch")
 
         # 3. Stretch after stretch
-        settings = {"guidance_scale": guidance_scale, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        settings = asdict(sampling)
         generators = list(generator) if isinstance(generator, (list, tuple)) else [generator] * len(stretches)
         frames, seconds, rows = [], 0.0, []
         for number, stretch in enumerate(stretches):
@@ -121,7 +112,7 @@ class LongVideos:
             seconds += time.perf_counter() - started
             left = camera_path.num_frames - number * (self.num_frames - 1)  # poses of the path from here on
             decoded = (self.decode_video(ids, picture)[:left] for ids in candidates)
-            video, scores, best = keep_best(decoded, _first(stretch, left), score) if score else (next(decoded), [], 0)
+            video, scores, best = keep_best(decoded, _first(stretch, left), score)
             frames.append(video[1:] if frames else video)
             rows.append((candidates[best], scores, best))
             picture = as_picture(video[-1])
