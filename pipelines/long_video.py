@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.path_stretches import cut_into_stretches
-from .best_of import keep_best, load_score, write_candidates
+from .best_of import keep_best, load_score
 from .camera_path_input import warn_outside_training
 from .camera_round_trip import warn_misheard
 from .picture_files import PictureLike
@@ -36,7 +35,7 @@ class LongVideos:
     prepare_picture: Any
     encode_pictures: Any
     encode_path: Any
-    generate_ids: Any
+    generate_candidates: Any
     decode_video: Any
 
     @torch.no_grad()
@@ -96,18 +95,14 @@ class LongVideos:
         warn_misheard(stretches, camera_ids, self.camera_tokenizer, "stretch")
 
         # 3. Stretch after stretch
-        settings = asdict(sampling)
         generators = list(generator) if isinstance(generator, (list, tuple)) else [generator] * len(stretches)
         frames, seconds, rows = [], 0.0, []
         for number, stretch in enumerate(stretches):
             image_ids = self.encode_pictures([picture])
             started = time.perf_counter()
-            candidates = write_candidates(
-                self._writer(image_ids, camera_ids[number], settings),
-                1,
-                best_of,
-                generators[number],
-                callback and _part_of(callback, number, len(stretches)),
+            on_id = callback and _part_of(callback, number, len(stretches))
+            candidates = self.generate_candidates(
+                image_ids, [camera_ids[number]], best_of, generators[number], sampling, on_id
             )[:, 0]
             seconds += time.perf_counter() - started
             left = camera_path.num_frames - number * (self.num_frames - 1)  # poses of the path from here on
@@ -124,12 +119,6 @@ class LongVideos:
             output.scores = [each[best] for each, best in zip(all_scores, chosen, strict=True)]
             output.candidate_scores, output.chosen = list(all_scores), list(chosen)
         return output
-
-    def _writer(self, image_ids: Tensor, camera_ids: Tensor, settings: dict[str, Any]) -> Callable[..., Tensor]:
-        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
-            return self.generate_ids(image_ids[numbers], [camera_ids] * len(numbers), generators, settings, on_id)
-
-        return write
 
 
 def as_picture(frame: Tensor) -> Tensor:

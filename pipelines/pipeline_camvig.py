@@ -133,12 +133,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
 
         # 4. Write the ids of all candidates
         started = time.perf_counter()
-        settings = asdict(sampling)
-
-        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
-            return self.generate_ids(image_ids[numbers], [camera_ids[n] for n in numbers], generators, settings, on_id)
-
-        candidates = write_candidates(write, len(paths), best_of, generator, callback)  # [N, B, t, h, w]
+        candidates = self.generate_candidates(image_ids, camera_ids, best_of, generator, sampling, callback)
         seconds = time.perf_counter() - started
 
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
@@ -185,6 +180,23 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         intrinsics = torch.tensor(path.intrinsics, dtype=torch.float32, device=device)[None]
         with autocast_to(self.camera_tokenizer):
             return self.camera_tokenizer.encode(poses, intrinsics)[0]
+
+    def generate_candidates(
+        self,
+        image_ids: Tensor,
+        camera_ids: Sequence[Tensor | None],
+        best_of: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None,
+        sampling: SamplingSettings,
+        callback: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """As `generate_ids`, `best_of` times each video -> `[best_of, B, t, h, w]`; see `write_candidates`."""
+
+        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
+            of_these = [camera_ids[number] for number in numbers]
+            return self.generate_ids(image_ids[numbers], of_these, generators, asdict(sampling), on_id)
+
+        return write_candidates(write, len(camera_ids), best_of, generator, callback)
 
     def generate_ids(
         self,
