@@ -68,7 +68,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     `cost()` tells what it costs, as it stands: parameters, FLOPs and bytes a sample (`cost.TransformerCost`).
     """
 
-    config: CamViGConfig
+    config: Any  # a `CamViGConfig`, whose text_config is any of transformers'
     config_class = CamViGConfig
     base_model_prefix = "camvig"
     main_input_name = "image_ids"
