@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from camvig.dataset_builders.rooms.room_clips import room_clips
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.open_weights import OPEN_WEIGHTS
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.pipelines.checkpoint_folder import load_component

@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 _PUBLIC_NAMES = {
     "CameraPath": ".camera_paths.camera_path",
     "CamViGConfig": ".modeling_camvig.configuration_camvig",
-    "CamViGVisualTokenizerConfig": ".modeling_camvig.configuration_camvig",
-    "CamViGCameraTokenizerConfig": ".modeling_camvig.configuration_camvig",
+    "CamViGVisualTokenizerConfig": ".modeling_camvig.configuration_visual_tokenizer",
+    "CamViGCameraTokenizerConfig": ".modeling_camvig.configuration_camera_tokenizer",
     "CamViGVisualTokenizer": ".modeling_camvig.visual_tokenizer",
     "CamViGCameraTokenizer": ".modeling_camvig.camera_tokenizer",
     "CamViGForConditionalGeneration": ".modeling_camvig.modeling_camvig",
@@ -26,11 +26,9 @@ __all__ = [*_PUBLIC_NAMES, "__version__"]
 if TYPE_CHECKING:
     from ..camera_paths.camera_path import CameraPath
     from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-    from ..modeling_camvig.configuration_camvig import (
-        CamViGCameraTokenizerConfig,
-        CamViGConfig,
-        CamViGVisualTokenizerConfig,
-    )
+    from ..modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
+    from ..modeling_camvig.configuration_camvig import CamViGConfig
+    from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
     from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
     from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
     from ..pipelines.pipeline_camvig import CamViGPipeline

@@ -171,7 +171,7 @@ def report(
 ) -> None:
     """Make the summary page of a training run, finished or not: one HTML file."""
     if output is not None:
-        module("pipelines.video_job").check_output_file(output, ".html")
+        module("pipelines.output_files").check_output_file(output, ".html")
         output.parent.mkdir(parents=True, exist_ok=True)
     typer.echo(module("training_scripts.run_page").write_run_page(run, output))
 

@@ -84,14 +84,7 @@ def evaluate(
         raise ValueError("expected one thing to measure: a checkpoint, --videos, or --export-inputs")
     if json_file is None and inputs is None:
         raise typer.BadParameter("expected --json, where the figures go")
-    if (videos or inputs) and best_of > 1:
-        raise ValueError("expected --best-of with a checkpoint only: other systems' videos cannot be sampled again")
-    if not (videos or inputs) and (frames or size):
-        raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
-    if (videos or inputs) and guidance_scale is not None:
-        raise ValueError("expected --guidance-scale with a checkpoint only: other systems' videos are there already")
-    if data != "moving-rooms" and moving_objects is not None:
-        raise ValueError(f"expected --moving-objects with --data moving-rooms only, got {data}")
+    _check_options(not (videos or inputs), best_of, frames, size, guidance_scale, data, moving_objects)
     job = module("pipelines.evaluation.eval_job")
     optional = {"moving_objects": moving_objects, "guidance_scale": guidance_scale}
     settings = job.EvalSettings(
@@ -117,6 +110,26 @@ def evaluate(
         written = job.measure_checkpoint(checkpoint, settings, json_file, report, contact_sheet)
     for file in written:
         typer.echo(file)
+
+
+def _check_options(
+    is_checkpoint: bool,
+    best_of: int,
+    frames: int | None,
+    size: int | None,
+    guidance_scale: float | None,
+    data: str,
+    moving_objects: int | None,
+) -> None:
+    """Raise `ValueError` for options of `camvig eval` that do not go with what is measured, or with its clips."""
+    if not is_checkpoint and best_of > 1:
+        raise ValueError("expected --best-of with a checkpoint only: other systems' videos cannot be sampled again")
+    if is_checkpoint and (frames or size):
+        raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
+    if not is_checkpoint and guidance_scale is not None:
+        raise ValueError("expected --guidance-scale with a checkpoint only: other systems' videos are there already")
+    if data != "moving-rooms" and moving_objects is not None:
+        raise ValueError(f"expected --moving-objects with --data moving-rooms only, got {data}")
 
 
 def evaluate_long(

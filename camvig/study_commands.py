@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,19 +34,15 @@ def camera_tokenizers(
     ] = "camera-codec-compact",
 ) -> None:
     """Audio codecs, uniform bins, GenDoP's tokens and cosines with byte-pair encoding on the same held-out paths."""
-    job, table = module("pipelines.video_job"), module("pipelines.camera_tokenizer_table")
-    for file, suffix in ((json_file, ".json"), (plot, ".png")):
-        if file is not None:
-            job.check_output_file(file, suffix)
-    job.quiet_libraries()
+    files, table = module("pipelines.output_files"), module("pipelines.camera_tokenizer_table")
+    files.check_output_files((json_file, ".json"), (plot, ".png"))
+    module("pipelines.video_job").quiet_libraries()
     measure = module("pipelines.camera_tokenizer_study")
     study = measure.study_camera_tokenizers(paths, paper_codec, compact_codec)
     typer.echo(table.study_table(study))
-    for file in filter(None, (json_file, plot)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    if json_file is not None:
-        job.write_json(module("pipelines.json_values").without_nan(study), json_file)
-        typer.echo(json_file)
-    if plot is not None:
-        table.plot_study(study, plot)
-        typer.echo(plot)
+    figures = module("pipelines.json_values").without_nan(study)
+    written = files.write_output_files(
+        (json_file, partial(files.write_json, figures)), (plot, partial(table.plot_study, study))
+    )
+    for file in written:
+        typer.echo(file)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .camera_path_tokenizer import check_ids, from_millionths, path_values, to_millionths, values_to_path
 from .camera_signal import matrix_to_quaternion, quaternion_to_rotation_vector, rotation_vector_to_matrix
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 LEAST_SCALE = 1e-3
 """Scene depths: the scale of a path that moves less than this (our choice)."""

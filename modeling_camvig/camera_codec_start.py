@@ -14,7 +14,7 @@ from typing import Any, cast
 from torch import Tensor
 from transformers import DacModel
 
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 SNAKE_ALPHA = 1e-5
 """Of snake(x) = x + sin(alpha x)^2 / alpha: about x + alpha x^2, nearly linear."""

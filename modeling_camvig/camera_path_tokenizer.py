@@ -12,10 +12,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from .camera_signal import poses_to_signal, signal_to_poses
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
+
+ROTATION_TOLERANCE = 1e-3
 
 
 class CameraPathTokenizer(Protocol):
@@ -70,6 +73,30 @@ def to_millionths(values: Tensor) -> Tensor:
 def from_millionths(whole: Tensor) -> Tensor:
     """The inverse of `to_millionths`, float32."""
     return (whole.double() / 1e6).float()
+
+
+def check_poses(camera_to_world: Tensor, intrinsics: Tensor, num_poses: int) -> None:
+    """Raise `ValueError` unless these are paths of `num_poses` poses, `[B, T, 4, 4]` and `[B, T, 4]`, rigid and finite."""
+    shape = list(camera_to_world.shape)
+    if len(shape) != 4 or shape[2:] != [4, 4]:
+        raise ValueError(f"expected camera_to_world [B, {num_poses}, 4, 4], got {shape}")
+    if list(intrinsics.shape) != [*shape[:2], 4]:
+        raise ValueError(f"expected intrinsics {[*shape[:2], 4]}, got {list(intrinsics.shape)}")
+    if shape[1] != num_poses:
+        raise ValueError(
+            f"expected {num_poses} poses, got {shape[1]}; resample the path, for example path.resample({num_poses})"
+        )
+    if not (camera_to_world.isfinite().all() and intrinsics.isfinite().all()):
+        raise ValueError("expected finite poses and intrinsics, got NaN or infinity")
+    if not (intrinsics[..., :2] > 0).all():
+        raise ValueError(f"expected positive focal lengths, got {float(intrinsics[..., :2].min()):.4g}")
+    rotation = camera_to_world[..., :3, :3].double()
+    identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
+    deviation = float((rotation @ rotation.transpose(-1, -2) - identity).abs().max())
+    if deviation > ROTATION_TOLERANCE or (torch.linalg.det(rotation) < 0).any():
+        raise ValueError(
+            f"expected rotations in camera_to_world, got matrices {deviation:.2g} off orthonormal, or mirrored"
+        )
 
 
 def check_ids(ids: Tensor, tokens: int, vocab_size: int) -> None:

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .camera_spectrum import spectrum_to_values, values_to_spectrum
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 VALUES_PER_POSE = 8
 PRINCIPAL_POINT_TOLERANCE = 1e-3

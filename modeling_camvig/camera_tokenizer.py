@@ -4,9 +4,8 @@ Kind "codec" is the paper's, and all that is said here is of it. The kinds "dct"
 `UniformCameraTokenizer`, behind the same `encode` and `decode`; they have no weights and are fitted to paths (`fit`).
 
 The path becomes the signal of `camera_signal` (the layout is ours); a transformers `DacModel`, SoundStream's open
-descendant, turns it into L levels of N residual codes. Ids are level-major, as in the paper: all of level 0, then all
-of level 1, ...; level l owns the ids `l * codebook_size .. (l + 1) * codebook_size - 1`, so no two levels share one.
-The first levels alone decode too, to a coarser path.
+descendant, turns it into L levels of N residual codes. Ids are level-major, and no two levels share one
+(`camera_level_ids`). The first levels alone decode too, to a coarser path.
 
 DAC's quantizers start as noise around zero, and on this signal they collapse. What trains well (our choice): either the
 encoder and decoder alone first (`forward(..., quantize=False)`), or ones that pass the signal on (`start_as_identity`); then
@@ -17,61 +16,29 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from transformers import DacConfig, DacModel, PreTrainedModel
 from transformers.models.dac.modeling_dac import DacVectorQuantize
-from transformers.utils.generic import ModelOutput
 
 from .binned_camera_tokenizers import UniformCameraTokenizer
 from .camera_codebooks import fit_codebooks, project_codes, restart_dead_codes
+from .camera_codec_losses import CameraTokenizerOutput, level_perplexity, quantize_by_levels, reconstruction_loss
 from .camera_codec_start import pass_signal_on
+from .camera_level_ids import codes_to_ids, ids_to_codes
+from .camera_path_tokenizer import check_poses
 from .camera_signal import poses_to_signal, read_values, signal_to_poses
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from .dct_camera_tokenizer import DctCameraTokenizer
 
 FITTED_KINDS = {"dct": DctCameraTokenizer, "uniform": UniformCameraTokenizer}
-ROTATION_TOLERANCE = 1e-3
 SIGNALS_AT_ONCE = 128
 PAPER_HOP = 320
 """Samples a codec frame: 34,000 samples become 106 frames."""
 WARM_UP_NOISE = 0.1
 """Noise on the latents while nothing is quantized, as a part of their spread."""
-MIN_SPREAD = 0.02
-"""Least spread of a value by which its errors are divided, in signal units."""
-SPECTRUM_SPREAD = 0.03
-"""The same for the layout "spectrum", all of whose numbers matter alike: about the error at which training should care."""
-
-
-@dataclass
-class CameraTokenizerOutput(ModelOutput):
-    """What `CamViGCameraTokenizer.forward` gives.
-
-    Args:
-        loss: scalar, the reconstruction and codec losses, and those of the coarser levels by their weight.
-        reconstruction_loss: scalar, L1 + L2 between the values of the path and those read back, each of the 8 values
-            in units of its spread in this batch (so that the rarer turns are learned as soon as the rest; our choice),
-            in the layout "spectrum" all in the same unit.
-        level_losses: `[L]`, the reconstruction loss after 1, 2, ... levels; without a weight for them only the last.
-        codec_loss: scalar, the codec's codebook and commitment losses, weighted by its configuration.
-        ids: `[B, L * N]` int64, level-major; None without quantization.
-        level_perplexity: `[L]`, exp of the entropy of the codes in this batch, 1..codebook_size; None without.
-        camera_to_world: `[B, T, 4, 4]`, the reconstructed path, relative to its first pose.
-        intrinsics: `[B, T, 4]`.
-    """
-
-    loss: Tensor | None = None
-    reconstruction_loss: Tensor | None = None
-    level_losses: Tensor | None = None
-    codec_loss: Tensor | None = None
-    ids: Tensor | None = None
-    level_perplexity: Tensor | None = None
-    camera_to_world: Tensor | None = None
-    intrinsics: Tensor | None = None
 
 
 class CamViGCameraTokenizer(PreTrainedModel):
@@ -156,7 +123,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
             raise ValueError(
                 "expected kind 'dct' or 'uniform' to fit, got 'codec': it is trained, by train_camera_tokenizer"
             )
-        self._check_poses(camera_to_world, intrinsics)
+        check_poses(camera_to_world, intrinsics, self.config.num_poses)
         self.fitted.fit(camera_to_world.float(), intrinsics.float())
 
     @torch.no_grad()
@@ -171,12 +138,12 @@ class CamViGCameraTokenizer(PreTrainedModel):
             ids `[B, L * N]` int64, level-major.
         """
         if self.fitted is not None:
-            self._check_poses(camera_to_world, intrinsics)
+            check_poses(camera_to_world, intrinsics, self.config.num_poses)
             with self._exactly():
                 return self.fitted.encode(camera_to_world.float(), intrinsics.float())
         latent = self.codec.encoder(self._codec_input(camera_to_world, intrinsics))  # [B, D, N]
         codes = self.codec.quantizer(latent)[1]  # [B, L, N]
-        return self._codes_to_ids(codes)
+        return codes_to_ids(codes, self.config.codebook_size)
 
     @torch.no_grad()
     def decode(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,8 +161,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
         if self.fitted is not None:
             with self._exactly():
                 return self.fitted.decode(ids)
-        self._check_ids(ids)
-        codes = ids.unflatten(1, (-1, self.config.codec_frames)) % self.config.codebook_size  # [B, k, N]
+        codes = ids_to_codes(ids, self.config)  # [B, k, N]
         latent = cast(Tensor, self.codec.quantizer.from_codes(codes)[0])
         return self._read_poses(self._codec_output(latent))
 
@@ -219,50 +185,29 @@ class CamViGCameraTokenizer(PreTrainedModel):
         signal = self._codec_input(camera_to_world, intrinsics)
         latent, codes, codec_loss = self.codec.encoder(signal), None, signal.new_zeros(())  # latent [B, D, N]
         if quantize:
-            levels, codes, codec_loss = self._quantize(latent)  # L of [B, D, N]
+            levels, codes, codec_loss = quantize_by_levels(self._quantizers, latent, self.config)  # L of [B, D, N]
         else:
             noise = torch.randn(latent.shape, generator=generator).to(latent)
             levels = [latent + WARM_UP_NOISE * latent.detach().std() * noise]
         values = read_values(signal * self.config.headroom, self.config)  # [B, T, 8]
         decoded = self._codec_output(levels[-1])
-        reconstruction_loss = self._reconstruction_loss(decoded, values)
+        loss = reconstruction_loss(decoded, values, self.config)
         coarse_losses = (
-            [self._reconstruction_loss(self._codec_output(coarse), values) for coarse in levels[:-1]]
+            [reconstruction_loss(self._codec_output(coarse), values, self.config) for coarse in levels[:-1]]
             if coarse_weight
             else []
         )
         poses, intrinsics = self._read_poses(decoded.detach())
         return CameraTokenizerOutput(
-            loss=reconstruction_loss + codec_loss + coarse_weight * sum(coarse_losses),
-            reconstruction_loss=reconstruction_loss.detach(),
-            level_losses=torch.stack([*coarse_losses, reconstruction_loss]).detach(),
+            loss=loss + codec_loss + coarse_weight * sum(coarse_losses),
+            reconstruction_loss=loss.detach(),
+            level_losses=torch.stack([*coarse_losses, loss]).detach(),
             codec_loss=codec_loss.detach(),
-            ids=None if codes is None else self._codes_to_ids(codes),
-            level_perplexity=None if codes is None else self._perplexity(codes),
+            ids=None if codes is None else codes_to_ids(codes, self.config.codebook_size),
+            level_perplexity=None if codes is None else level_perplexity(codes, self.config.codebook_size),
             camera_to_world=poses,
             intrinsics=intrinsics,
         )
-
-    def _quantize(self, latent: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Latent `[B, D, N]` -> what the first 1, 2, ... L levels say of it, codes `[B, L, N]`, the codec's loss."""
-        weights, total, loss = self.config.dac_config, torch.zeros_like(latent), latent.new_zeros(())
-        levels, codes = [], []
-        for quantizer in self._quantizers:
-            quantized, commitment_loss, codebook_loss, level_codes, _ = quantizer(latent - total)
-            loss = (
-                loss + weights.commitment_loss_weight * commitment_loss + weights.codebook_loss_weight * codebook_loss
-            )
-            total = total + quantized
-            levels.append(total)
-            codes.append(level_codes)
-        return levels, torch.stack(codes, dim=1), loss
-
-    def _reconstruction_loss(self, decoded: Tensor, values: Tensor) -> Tensor:
-        """Signal `[B, 1, samples]`, the true values `[B, T, 8]` -> L1 + L2, scalar."""
-        by_value = self.config.signal_layout == "poses"
-        spread = values.std((0, 1)).clamp(min=MIN_SPREAD) if by_value else SPECTRUM_SPREAD
-        error = (read_values(decoded, self.config) - values) / spread
-        return error.abs().mean() + error.square().mean()
 
     @torch.no_grad()
     def code_vectors(self) -> Tensor:
@@ -337,7 +282,7 @@ class CamViGCameraTokenizer(PreTrainedModel):
         """Checked poses -> what the codec hears, `[B, 1, samples]`."""
         if self.fitted is not None:
             raise ValueError(f"expected kind 'codec' to train, got {self.config.kind!r}: it is fitted, by fit")
-        self._check_poses(camera_to_world, intrinsics)
+        check_poses(camera_to_world, intrinsics, self.config.num_poses)
         signal = poses_to_signal(camera_to_world, intrinsics, self.config) / self.config.headroom
         return signal.to(self.dtype)
 
@@ -353,47 +298,3 @@ class CamViGCameraTokenizer(PreTrainedModel):
     def _read_poses(self, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Signal -> poses in float32."""
         return signal_to_poses(signal.float(), self.config)
-
-    def _codes_to_ids(self, codes: Tensor) -> Tensor:
-        """Codes `[B, L, N]` -> ids `[B, L * N]`."""
-        first_ids = torch.arange(codes.shape[1], device=codes.device) * self.config.codebook_size
-        return (codes + first_ids[:, None]).flatten(1)
-
-    def _perplexity(self, codes: Tensor) -> Tensor:
-        """Codes `[B, L, N]` -> `[L]`."""
-        usage = F.one_hot(codes, self.config.codebook_size).float().mean((0, 2))  # [L, codebook_size]
-        return torch.special.entr(usage).sum(-1).exp()
-
-    def _check_poses(self, camera_to_world: Tensor, intrinsics: Tensor):
-        expected, shape = self.config.num_poses, list(camera_to_world.shape)
-        if len(shape) != 4 or shape[2:] != [4, 4]:
-            raise ValueError(f"expected camera_to_world [B, {expected}, 4, 4], got {shape}")
-        if list(intrinsics.shape) != [*shape[:2], 4]:
-            raise ValueError(f"expected intrinsics {[*shape[:2], 4]}, got {list(intrinsics.shape)}")
-        if shape[1] != expected:
-            raise ValueError(
-                f"expected {expected} poses, got {shape[1]}; resample the path, for example path.resample({expected})"
-            )
-        if not (camera_to_world.isfinite().all() and intrinsics.isfinite().all()):
-            raise ValueError("expected finite poses and intrinsics, got NaN or infinity")
-        if not (intrinsics[..., :2] > 0).all():
-            raise ValueError(f"expected positive focal lengths, got {float(intrinsics[..., :2].min()):.4g}")
-        rotation = camera_to_world[..., :3, :3].double()
-        identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
-        deviation = float((rotation @ rotation.transpose(-1, -2) - identity).abs().max())
-        if deviation > ROTATION_TOLERANCE or (torch.linalg.det(rotation) < 0).any():
-            raise ValueError(
-                f"expected rotations in camera_to_world, got matrices {deviation:.2g} off orthonormal, or mirrored"
-            )
-
-    def _check_ids(self, ids: Tensor):
-        frames, size = self.config.codec_frames, self.config.codebook_size
-        if ids.ndim != 2 or ids.shape[1] % frames or not 0 < ids.shape[1] <= self.config.num_levels * frames:
-            raise ValueError(f"expected ids [B, {self.config.num_levels * frames}], got {list(ids.shape)}")
-        levels = torch.arange(ids.shape[1], device=ids.device) // frames
-        wrong = ids // size != levels
-        if wrong.any():
-            level = int(levels.expand_as(ids)[wrong][0])
-            raise ValueError(
-                f"expected ids {level * size}..{(level + 1) * size - 1} at level {level}, got {int(ids[wrong][0])}"
-            )

@@ -100,7 +100,7 @@ def _sequence_tokens(model: CamViGForConditionalGeneration) -> int:
 
 
 def _skips_hidden_pairs(model: CamViGForConditionalGeneration) -> bool:
-    return model.decoder.config._attn_implementation == MATMUL_ATTENTION
+    return model.attention == MATMUL_ATTENTION
 
 
 def _tokens_of_part(model: CamViGForConditionalGeneration) -> dict[str, int]:

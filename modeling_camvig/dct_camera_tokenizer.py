@@ -27,7 +27,7 @@ from tokenizers import Tokenizer, models, trainers
 from torch import Tensor, nn
 
 from .camera_path_tokenizer import check_ids, from_millionths, path_values, to_millionths, values_to_path
-from .configuration_camvig import CamViGCameraTokenizerConfig
+from .configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 PERCENTILES = (0.01, 0.99)
 LEAST_SPREAD = 1e-3

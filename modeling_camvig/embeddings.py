@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .configuration_camvig import TIMELESS_KINDS, CamViGConfig
+from .configuration_camera_tokenizer import TIMELESS_KINDS
+from .configuration_camvig import CamViGConfig
 from .quantizers import CodeBook
 
 MAX_LOGITS = 2**26

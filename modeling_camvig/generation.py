@@ -22,6 +22,7 @@ from transformers.generation.logits_process import (
 )
 
 from .embeddings import ChainedFactorHead, join_factors
+from .prefix_mask import as_mask, decoder_positions, prefix_lm_mask, seen_keys, without_common_padding
 
 if TYPE_CHECKING:
     from .modeling_camvig import CamViGForConditionalGeneration
@@ -89,18 +90,19 @@ def write_video(
     Returns:
         `[B, (t-1)*h*w]` int64.
     """
-    camera_ids, camera_lengths = model.without_common_padding(camera_ids, camera_is_missing)
+    camera_ids, camera_lengths = without_common_padding(camera_ids, camera_is_missing, model.config)
     prefix, context = model.embed_prefix(image_ids, camera_ids, camera_is_missing)
     context = context.clone()
     frame_tokens, total = image_ids.shape[1], context.shape[1]
     from_previous = model.video_context.from_previous
     cache = DynamicCache(config=model.decoder.config)
     inputs = torch.cat([prefix[:, :-1], prefix[:, -1:] + context[:, :1]], dim=1)
-    first, seen = 0, None if camera_lengths is None else model.seen_keys(prefix.shape[1] + total, camera_lengths)
-    mask: Tensor | None = model.prefix_lm_mask(inputs, prefix.shape[1], camera_lengths)  # the prefix alone: all see all
+    first, seen = 0, None if camera_lengths is None else seen_keys(prefix.shape[1] + total, camera_lengths)
+    # the prefix alone: all see all
+    mask: Tensor | None = prefix_lm_mask(inputs, prefix.shape[1], camera_lengths, model.attention)
     ids = image_ids.new_empty(len(image_ids), total)
     for step in range(total):
-        positions = model.decoder_positions(camera_ids.shape[1], first, inputs)
+        positions = decoder_positions(camera_ids.shape[1], first, inputs, model.config)
         output = model.decoder(
             inputs_embeds=inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
@@ -113,7 +115,7 @@ def write_video(
         if from_previous is not None and step + frame_tokens < total:
             context[:, step + frame_tokens] += from_previous(embedding[:, 0])
         inputs, first = embedding + context[:, step + 1 : step + 2], prefix.shape[1] + step
-        mask = None if seen is None else model.as_mask(seen[..., : first + 1], inputs)
+        mask = None if seen is None else as_mask(seen[..., : first + 1], inputs, model.attention)
     return ids
 
 

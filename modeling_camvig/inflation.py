@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .visual_tokenizer import CamViGVisualTokenizer
 
 

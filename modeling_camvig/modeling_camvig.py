@@ -10,9 +10,8 @@ video token is never an input. The loss is on video tokens alone. A missing came
 position, so that clips with and without a path share a batch. The decoder is any of transformers' (`text_config`),
 without its vocabulary.
 
-Camera ids of kind "dct" end in padding, which no token sees: a sample gives the same whatever it is batched with, and
-columns that are padding in all samples of a batch are cut off before the decoder. What follows keeps its place (position
-ids count the cut ones), and a missing camera of this kind is one embedding, the rest padding.
+Camera ids of kind "dct" end in padding, which no token sees: a sample gives the same whatever it is batched with
+(`prefix_mask`). A missing camera of this kind is one embedding, the rest padding.
 """
 
 from __future__ import annotations
@@ -36,6 +35,8 @@ from .generation import FactorSampler, check_sampling, write_video
 from .matmul_attention import MATMUL_ATTENTION
 from .motion_autoencoder import PictureAutoencoder
 from .picture_features import PictureFeatures
+from .prefix_mask import decoder_positions, prefix_lm_mask, without_common_padding
+from .transformer_inputs import check_camera_ids, check_visual_ids
 
 __all__ = ["MATMUL_ATTENTION", "CamViGForConditionalGeneration", "CamViGOutput"]
 
@@ -67,6 +68,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     `cost()` tells what it costs, as it stands: parameters, FLOPs and bytes a sample (`cost.TransformerCost`).
     """
 
+    config: Any  # a `CamViGConfig`, whose text_config is any of transformers'
     config_class = CamViGConfig
     base_model_prefix = "camvig"
     main_input_name = "image_ids"
@@ -108,6 +110,11 @@ class CamViGForConditionalGeneration(PreTrainedModel):
     @property
     def prefix_length(self) -> int:
         return len(SPECIAL_TOKENS) + self.config.num_camera_tokens + self.config.tokens_per_latent_frame
+
+    @property
+    def attention(self) -> str:
+        """The name of the decoder's attention: "sdpa", "eager", `MATMUL_ATTENTION`, or another of transformers'."""
+        return self.decoder.config._attn_implementation
 
     def cost(self) -> TransformerCost:
         """Parameters, FLOPs and bytes of one sample: see `cost.transformer_cost`."""
@@ -185,12 +192,12 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             camera_is_missing: bool `[B]`; rows that are True ignore their camera ids.
             return_logits: False spares the memory of the logits (with 2^18 of them a token that is most of all memory).
         """
-        image_ids = self._check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame)
-        video_ids = self._check_visual_ids("video_ids", video_ids, self.config.num_video_tokens)
+        image_ids = check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame, self.config)
+        video_ids = check_visual_ids("video_ids", video_ids, self.config.num_video_tokens, self.config)
         if len(image_ids) != len(video_ids):
             raise ValueError(f"expected as many videos as images ({len(image_ids)}), got {len(video_ids)}")
-        camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
-        camera_ids, lengths = self.without_common_padding(camera_ids, camera_is_missing)
+        camera_ids, camera_is_missing = check_camera_ids(camera_ids, camera_is_missing, image_ids, self.config)
+        camera_ids, lengths = without_common_padding(camera_ids, camera_is_missing, self.config)
         prefix, context = self.embed_prefix(image_ids, camera_ids, camera_is_missing)
         video = self.video_embedding(video_ids)
         if self.video_context.from_previous is not None:
@@ -200,8 +207,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         inputs = torch.cat([prefix[:, :-1], first, rest], dim=1)
         output = self.decoder(
             inputs_embeds=inputs,
-            attention_mask=self.prefix_lm_mask(inputs, prefix.shape[1], lengths),
-            position_ids=self.decoder_positions(camera_ids.shape[1], 0, inputs),
+            attention_mask=prefix_lm_mask(inputs, prefix.shape[1], lengths, self.attention),
+            position_ids=decoder_positions(camera_ids.shape[1], 0, inputs, self.config),
             use_cache=False,
         )
         hidden = output.last_hidden_state[:, prefix.shape[1] - 1 :]  # [B, (t-1)*h*w, D]
@@ -218,28 +225,6 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             logits=logits,
             padding_share=None if lengths is None else (camera_ids.shape[1] - lengths).float().mean() / inputs.shape[1],
         )
-
-    def without_common_padding(self, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Kind "dct": checked ids `[B, n]` -> those up to the longest path's last, and each sample's number of them `[B]`.
-
-        Other kinds have no padding: the same ids, and None.
-        """
-        if self.config.camera_kind != "dct":
-            return camera_ids, None
-        lengths = (camera_ids != self.config.camera_codebook_size - 1).sum(1).clamp(min=1)
-        lengths = torch.where(camera_is_missing, 1, lengths)
-        return camera_ids[:, : int(lengths.max())], lengths
-
-    def decoder_positions(self, camera_tokens: int, first: int, inputs: Tensor) -> Tensor | None:
-        """Kind "dct": positions `[1, N]` of inputs `[B, N, D]` from the `first` on, counting camera tokens that were cut.
-
-        None for other kinds, whose tokens stand where they are.
-        """
-        if self.config.camera_kind != "dct":
-            return None
-        positions = torch.arange(first, first + inputs.shape[1], device=inputs.device)
-        cut = self.config.num_camera_tokens - camera_tokens
-        return torch.where(positions > camera_tokens, positions + cut, positions)[None]
 
     def embed_prefix(self, image_ids: Tensor, camera_ids: Tensor, camera_is_missing: Tensor) -> tuple[Tensor, Tensor]:
         """Checked ids -> (prefix `[B, P, D]`, context `[B, (t-1)*h*w, D]`).
@@ -266,30 +251,6 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         )
         context = (self.positions.video() + self.video_context.static(image, camera)).expand(len(image_ids), -1, -1)
         return prefix, context
-
-    def prefix_lm_mask(self, inputs: Tensor, prefix_length: int, camera_lengths: Tensor | None = None) -> Tensor:
-        """inputs `[B, N, D]` -> `[1, 1, N, N]`, one mask for the batch; with `camera_lengths` `[B, 1, N, N]`, without padding.
-
-        For "sdpa" it is bool, True where a query (row) may see a key (column); elsewhere it is added to the scores.
-        """
-        index = torch.arange(inputs.shape[1], device=inputs.device)
-        visible = ((index <= index[:, None]) | (index < prefix_length))[None, None]
-        if camera_lengths is not None:
-            visible = visible & self.seen_keys(len(index), camera_lengths)
-        return self.as_mask(visible, inputs)
-
-    def seen_keys(self, length: int, camera_lengths: Tensor) -> Tensor:
-        """bool `[B, 1, 1, N]`: which of the first `length` keys are no padding. The camera's follow <camera>."""
-        index = torch.arange(length, device=camera_lengths.device)
-        is_padding = (index > camera_lengths[:, None]) & (index <= camera_lengths.max())
-        return ~is_padding[:, None, None]
-
-    def as_mask(self, visible: Tensor, inputs: Tensor) -> Tensor:
-        """bool, True where a key may be seen -> what the decoder's attention takes."""
-        if self.decoder.config._attn_implementation == "sdpa":
-            return visible
-        added = torch.zeros(visible.shape, dtype=inputs.dtype, device=inputs.device)
-        return added.masked_fill(~visible, torch.finfo(inputs.dtype).min)
 
     @torch.no_grad()
     def generate_video(
@@ -321,8 +282,8 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         Returns:
             ids `[B, t, h, w]` int64; latent frame 0 is the image's own.
         """
-        image_ids = self._check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame)
-        camera_ids, camera_is_missing = self._check_camera(camera_ids, camera_is_missing, image_ids)
+        image_ids = check_visual_ids("image_ids", image_ids, self.config.tokens_per_latent_frame, self.config)
+        camera_ids, camera_is_missing = check_camera_ids(camera_ids, camera_is_missing, image_ids, self.config)
         check_sampling(generator, temperature, top_k, top_p, guidance_scale, len(image_ids))
         if guidance_scale == 0:
             camera_is_missing = torch.ones_like(camera_is_missing)
@@ -335,41 +296,6 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         video_ids = write_video(self, prefix_ids, camera_ids, camera_is_missing, sampler, callback)[: len(image_ids)]
         size = self.config.latent_size
         return torch.cat([image_ids, video_ids], dim=1).view(len(image_ids), -1, size, size)
-
-    def _check_visual_ids(self, name: str, ids: Tensor, num_tokens: int) -> Tensor:
-        """Flattened to `[B, num_tokens]` and checked."""
-        if ids.ndim < 2 or ids[:1].numel() != num_tokens:
-            raise ValueError(f"expected {name} [B, {num_tokens}], got {list(ids.shape)}")
-        _check_range(name, ids, self.config.visual_vocab_size)
-        return ids.flatten(1)
-
-    def _check_camera(
-        self, camera_ids: Tensor | None, camera_is_missing: Tensor | None, image_ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Filled in and checked: ids `[B, L*n]` (the first of its level where there are none) and bool `[B]`."""
-        batch_size, device = len(image_ids), image_ids.device
-        num_tokens, codebook_size = self.config.num_camera_tokens, self.config.camera_codebook_size
-        if camera_is_missing is None:
-            camera_is_missing = torch.full([batch_size], camera_ids is None, device=device)
-        if camera_is_missing.shape != (batch_size,) or camera_is_missing.dtype != torch.bool:
-            got = f"{camera_is_missing.dtype} {list(camera_is_missing.shape)}"
-            raise ValueError(f"expected camera_is_missing of type bool [{batch_size}], got {got}")
-        first_of_level = torch.arange(num_tokens, device=device) // self.config.camera_frames * codebook_size
-        if camera_ids is None and not bool(camera_is_missing.all()):
-            raise ValueError("expected camera_ids for the samples whose camera is not missing, got None")
-        given = first_of_level.expand(batch_size, -1) if camera_ids is None else camera_ids
-        if given.shape != (batch_size, num_tokens):
-            raise ValueError(f"expected camera_ids {[batch_size, num_tokens]}, got {list(given.shape)}")
-        filled = torch.where(camera_is_missing[:, None], first_of_level, given)
-        _check_range(f"camera_ids, less {codebook_size} a level,", filled - first_of_level, codebook_size)
-        return filled, camera_is_missing
-
-
-def _check_range(name: str, ids: Tensor, stop: int):
-    if ids.is_floating_point():
-        raise ValueError(f"expected {name} of an integer type, got {ids.dtype}")
-    if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < stop):
-        raise ValueError(f"expected {name} in 0..{stop - 1}, got {int(ids.min())}..{int(ids.max())}")
 
 
 AutoConfig.register(CamViGConfig.model_type, CamViGConfig, exist_ok=True)

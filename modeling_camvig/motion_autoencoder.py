@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import read_canvas
 from .motion_decoder import MotionDecoder
 from .motion_layers import ResidualBlock, SpatialAttention, warp

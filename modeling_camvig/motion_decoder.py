@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import HiddenCanvas, beyond_the_edges, read_canvas
 from .motion_layers import ResidualBlock, warp
 

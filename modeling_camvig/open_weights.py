@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .visual_tokenizer import CamViGVisualTokenizer
 
 EMA = "model_ema."

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .causal_layers import CausalConv3d, CausalDownsample, CausalResidualBlock, CausalUpsample, FrameGroupNorm
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .quantizers import build_quantizer
 
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .plain_autoencoder import PlainAutoencoder, halves_time
 from .quantizers import FiniteScalarQuantizer
 

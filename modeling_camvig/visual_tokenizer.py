@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from .configuration_camvig import CamViGVisualTokenizerConfig
+from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .motion_autoencoder import MotionAutoencoder
 from .open_magvit2_autoencoder import OpenMagvit2Autoencoder
 from .plain_autoencoder import PlainAutoencoder, check_frames

@@ -89,21 +89,25 @@ def _copy(generator: torch.Generator) -> torch.Generator:
     return copy
 
 
-def load_score() -> Score:
-    """`clip_score.score_clip`; ImportError where there is only the model, without camvig."""
+def load_score(is_needed: bool) -> Score | None:
+    """`clip_score.score_clip` if it is needed; ImportError where there is only the model, without camvig."""
+    if not is_needed:
+        return None
     from .clip_score import score_clip
 
     return score_clip
 
 
-def keep_best(videos: Iterable[Tensor], path: CameraPath | None, score: Score) -> tuple[Tensor, list[ClipScore], int]:
+def keep_best(
+    videos: Iterable[Tensor], path: CameraPath | None, score: Score | None
+) -> tuple[Tensor, list[ClipScore], int]:
     """Candidates `[T, 3, H, W]` in [0, 1], one in memory at a time -> the best, all scores, the number of the best.
 
-    Of equals the first. Without a path, there are no scores and the first is taken.
+    Of equals the first. Without a path or a score, there are no scores and the first is taken.
     """
     best, best_number, scores = None, 0, []
     for number, video in enumerate(videos):
-        if path is not None:
+        if path is not None and score is not None:
             frames = (video * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
             scores.append(score(frames, path))
             if best is not None and scores[number].rank > scores[best_number].rank:

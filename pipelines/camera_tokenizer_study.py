@@ -22,7 +22,8 @@ from ..metrics.camera_path_errors import LEAST_LENGTH, path_lengths, rotation_er
 from ..modeling_camvig.binned_camera_tokenizers import GenDopCameraTokenizer
 from ..modeling_camvig.camera_path_tokenizer import CameraPathTokenizer
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig, CamViGConfig
+from ..modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
+from ..modeling_camvig.configuration_camvig import CamViGConfig
 from .checkpoint_folder import COMPACT_CODEC, EMBEDDED, PAPER_CODEC, find_checkpoint_folder
 
 SAMPLED_PATHS, SAMPLED_HELD_OUT = 4000, 512

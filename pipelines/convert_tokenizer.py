@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ..camera_paths.atomic_file import write_then_rename
-from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from ..modeling_camvig.open_weights import OPEN_WEIGHTS, convert_tokenizer, open_weights_config
 from .checkpoint_folder import one_line
 

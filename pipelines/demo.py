@@ -10,9 +10,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from .contact_sheet import overview_sheet
+from .output_files import check_folder, write_json
 from .picture_files import load_picture
 from .video_files import write_gif, write_mp4, write_png
-from .video_job import MadeVideo, VideoSettings, check_folder, load_pipeline, make_video, write_json
+from .video_job import MadeVideo, VideoSettings, load_pipeline, make_video
 
 DEMO_PATHS = {
     "dolly_in": "dolly in 30%",

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.path_stretches import cut_into_stretches
-from .best_of import check_best_of, keep_best, load_score, write_candidates
+from .best_of import keep_best, load_score
 from .camera_path_input import warn_outside_training
 from .camera_round_trip import warn_misheard
 from .picture_files import PictureLike
 from .pipeline_inputs import check_settings
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import DEFAULT_SAMPLING
+from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 
 
 class LongVideos:
@@ -35,7 +35,7 @@ class LongVideos:
     prepare_picture: Any
     encode_pictures: Any
     encode_path: Any
-    generate_ids: Any
+    generate_candidates: Any
     decode_video: Any
 
     @torch.no_grad()
@@ -83,19 +83,9 @@ class LongVideos:
                 "so use CameraPath.from_text(text, num_frames=65)"
             )
         stretches = cut_into_stretches(camera_path, self.num_frames, median_depths)
-        check_settings(
-            self.visual_tokenizer.config,
-            len(stretches),
-            temperature,
-            top_k,
-            top_p,
-            guidance_scale,
-            generator,
-            output_type,
-            output_size,
-        )
-        check_best_of(best_of, temperature, stretches)
-        score = load_score() if return_score or best_of > 1 else None
+        sampling = SamplingSettings(guidance_scale, temperature, top_k, top_p)
+        check_settings(self.visual_tokenizer.config, stretches, sampling, generator, output_type, output_size, best_of)
+        score = load_score(return_score or best_of > 1)
 
         # 2. The picture, and all stretches with its lens
         picture = self.prepare_picture(image, output_size)
@@ -105,23 +95,19 @@ class LongVideos:
         warn_misheard(stretches, camera_ids, self.camera_tokenizer, "stretch")
 
         # 3. Stretch after stretch
-        settings = {"guidance_scale": guidance_scale, "temperature": temperature, "top_k": top_k, "top_p": top_p}
         generators = list(generator) if isinstance(generator, (list, tuple)) else [generator] * len(stretches)
         frames, seconds, rows = [], 0.0, []
         for number, stretch in enumerate(stretches):
             image_ids = self.encode_pictures([picture])
             started = time.perf_counter()
-            candidates = write_candidates(
-                self._writer(image_ids, camera_ids[number], settings),
-                1,
-                best_of,
-                generators[number],
-                callback and _part_of(callback, number, len(stretches)),
+            on_id = callback and _part_of(callback, number, len(stretches))
+            candidates = self.generate_candidates(
+                image_ids, [camera_ids[number]], best_of, generators[number], sampling, on_id
             )[:, 0]
             seconds += time.perf_counter() - started
             left = camera_path.num_frames - number * (self.num_frames - 1)  # poses of the path from here on
             decoded = (self.decode_video(ids, picture)[:left] for ids in candidates)
-            video, scores, best = keep_best(decoded, _first(stretch, left), score) if score else (next(decoded), [], 0)
+            video, scores, best = keep_best(decoded, _first(stretch, left), score)
             frames.append(video[1:] if frames else video)
             rows.append((candidates[best], scores, best))
             picture = as_picture(video[-1])
@@ -133,12 +119,6 @@ class LongVideos:
             output.scores = [each[best] for each, best in zip(all_scores, chosen, strict=True)]
             output.candidate_scores, output.chosen = list(all_scores), list(chosen)
         return output
-
-    def _writer(self, image_ids: Tensor, camera_ids: Tensor, settings: dict[str, Any]) -> Callable[..., Tensor]:
-        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
-            return self.generate_ids(image_ids[numbers], [camera_ids] * len(numbers), generators, settings, on_id)
-
-        return write
 
 
 def as_picture(frame: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ Annotations are not postponed here: diffusers reads the components' types from `
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
-from .best_of import check_best_of, keep_best, load_score, write_candidates
+from .best_of import keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit
@@ -34,7 +35,7 @@ from .picture_files import PictureLike
 from .pipeline_files import PipelineFiles
 from .pipeline_inputs import check_settings, pair_inputs, to_reference
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import DEFAULT_SAMPLING
+from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
 
 
 class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
@@ -111,19 +112,10 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         """
         # 1. Check what can be checked before any work
         images, paths = pair_inputs(image, camera_path)
-        check_settings(
-            self.visual_tokenizer.config,  # type: ignore[arg-type]
-            len(paths),
-            temperature,
-            top_k,
-            top_p,
-            guidance_scale,
-            generator,
-            output_type,
-            output_size,
-        )
-        check_best_of(best_of, temperature, paths)
-        score = load_score() if return_score or best_of > 1 else None
+        sampling = SamplingSettings(guidance_scale, temperature, top_k, top_p)
+        config: Any = self.visual_tokenizer.config
+        check_settings(config, paths, sampling, generator, output_type, output_size, best_of)
+        score = load_score(return_score or best_of > 1)
 
         # 2. Pictures and paths as the model takes them
         pictures = [self.prepare_picture(picture, output_size) for picture in images]
@@ -141,19 +133,14 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
 
         # 4. Write the ids of all candidates
         started = time.perf_counter()
-        settings = {"guidance_scale": guidance_scale, "temperature": temperature, "top_k": top_k, "top_p": top_p}
-
-        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
-            return self.generate_ids(image_ids[numbers], [camera_ids[n] for n in numbers], generators, settings, on_id)
-
-        candidates = write_candidates(write, len(paths), best_of, generator, callback)  # [N, B, t, h, w]
+        candidates = self.generate_candidates(image_ids, camera_ids, best_of, generator, sampling, callback)
         seconds = time.perf_counter() - started
 
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
         videos, best_ids, all_scores, chosen = [], [], [], []
         for number, (picture, path) in enumerate(zip(pictures, prepared, strict=True)):
             decoded = (self.decode_video(ids, picture) for ids in candidates[:, number])
-            video, scores, best = keep_best(decoded, path, score) if score else (next(decoded), [], 0)
+            video, scores, best = keep_best(decoded, path, score)
             videos.append(video)
             best_ids.append(candidates[best, number])
             all_scores.append(scores)
@@ -193,6 +180,23 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         intrinsics = torch.tensor(path.intrinsics, dtype=torch.float32, device=device)[None]
         with autocast_to(self.camera_tokenizer):
             return self.camera_tokenizer.encode(poses, intrinsics)[0]
+
+    def generate_candidates(
+        self,
+        image_ids: Tensor,
+        camera_ids: Sequence[Tensor | None],
+        best_of: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None,
+        sampling: SamplingSettings,
+        callback: Callable[[int, int], None] | None = None,
+    ) -> Tensor:
+        """As `generate_ids`, `best_of` times each video -> `[best_of, B, t, h, w]`; see `write_candidates`."""
+
+        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
+            of_these = [camera_ids[number] for number in numbers]
+            return self.generate_ids(image_ids[numbers], of_these, generators, asdict(sampling), on_id)
+
+        return write_candidates(write, len(camera_ids), best_of, generator, callback)
 
     def generate_ids(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
+from .best_of import check_best_of
 from .picture_files import PictureLike, load_picture
+from .sampling_settings import SamplingSettings
 
 LARGEST_SHORTER_SIDE = 512
 """Pictures are scaled down to this shorter side, pixels, unless `output_size` says otherwise."""
@@ -33,16 +36,27 @@ def pair_inputs(image: Any, camera_path: Any) -> tuple[list, list]:
 
 def check_settings(
     config: CamViGVisualTokenizerConfig,
-    batch_size: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    guidance_scale: float,
+    paths: Sequence[Any],
+    sampling: SamplingSettings,
     generator: Any,
     output_type: str,
     output_size: int | None,
+    best_of: int,
 ) -> None:
-    """Raise `ValueError` for settings that are out of range or do not fit the batch or the visual tokenizer."""
+    """What a call is asked for, one video a path: `ValueError` if it is out of range or does not fit the visual tokenizer."""
+    _check_sampling(sampling)
+    if isinstance(generator, (list, tuple)) and len(generator) != len(paths):
+        raise ValueError(f"expected one generator, or one a video ({len(paths)}), got {len(generator)}")
+    if output_type not in ("pil", "np", "pt"):
+        raise ValueError(f"expected output_type 'pil', 'np' or 'pt', got {output_type!r}")
+    if output_size is not None:
+        _check_output_size(output_size, config)
+    check_best_of(best_of, sampling.temperature, paths)
+
+
+def _check_sampling(sampling: SamplingSettings) -> None:
+    temperature, guidance_scale = sampling.temperature, sampling.guidance_scale
+    top_k, top_p = sampling.top_k, sampling.top_p
     for name, value, fits, expected in (
         ("temperature", temperature, 0 <= temperature < float("inf"), "a finite number >= 0"),
         ("top_k", top_k, top_k >= 0 and top_k == int(top_k), "a whole number >= 0 (0 = all)"),
@@ -51,12 +65,9 @@ def check_settings(
     ):
         if not fits:
             raise ValueError(f"expected {name} to be {expected}, got {value}")
-    if isinstance(generator, (list, tuple)) and len(generator) != batch_size:
-        raise ValueError(f"expected one generator, or one a video ({batch_size}), got {len(generator)}")
-    if output_type not in ("pil", "np", "pt"):
-        raise ValueError(f"expected output_type 'pil', 'np' or 'pt', got {output_type!r}")
-    if output_size is None:
-        return
+
+
+def _check_output_size(output_size: int, config: CamViGVisualTokenizerConfig) -> None:
     if config.kind == "plain":
         raise ValueError(
             f"expected no output_size with a plain visual tokenizer, whose frames are "

@@ -7,9 +7,7 @@ says how it was made: checkpoint, picture, path, seed, settings, seconds, tokens
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -20,13 +18,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..camera_paths.atomic_file import write_then_rename
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.formats import read_path_file
 from ..camera_paths.path_argument import names_a_file
 from .camera_path_input import prepare_camera_path
 from .clip_score import score_poses
 from .contact_sheet import contact_sheet
+from .output_files import check_folder, write_json
 from .picture_files import load_picture
 from .pipeline_camvig import CamViGPipeline
 from .pipeline_output import CamViGPipelineOutput
@@ -241,12 +239,6 @@ def write_video(video: MadeVideo, output: Path) -> None:
         write_png(video.sheet, output)
 
 
-def write_json(content: dict, file: Path) -> None:
-    """Write JSON, whole or not at all."""
-    with write_then_rename(file) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> Path:
     """Raise `ValueError` unless `output` and its JSON can be written and are no inputs; returns the JSON's name."""
     if output.suffix.lower() not in SUFFIXES:
@@ -259,23 +251,6 @@ def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> Path:
             raise ValueError(f"expected an output that overwrites no input, got {file}")
     check_folder(output.parent)
     return sidecar
-
-
-def check_output_file(file: Path, suffix: str) -> None:
-    """Raise `ValueError` unless a file of this kind can be written under this name."""
-    if file.suffix.lower() != suffix or file.is_dir():
-        raise ValueError(f"expected an output file name that ends in {suffix}, got {file}")
-    check_folder(file.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Raise `ValueError` unless files can be written to the folder, which may be missing yet."""
-    existing = folder.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        reason = "no permission to write there" if existing.is_dir() else f"{existing} is a file"
-        raise ValueError(f"expected an output folder that can be written to, got {folder}: {reason}")
 
 
 def load_path_file(file: str) -> CameraPath:

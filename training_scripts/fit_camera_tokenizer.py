@@ -17,7 +17,7 @@ import torch
 from ..camera_paths.atomic_file import write_then_rename
 from ..dataset_builders.real_paths import read_real_paths, split_by_source
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from ..modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from ..pipelines.camera_tokenizer_study import Paths, judge, real_tensors
 from ..pipelines.json_values import without_nan
 

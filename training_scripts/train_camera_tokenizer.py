@@ -20,7 +20,7 @@ from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.real_paths import RealPaths, read_real_paths, split_by_source, vary_paths
 from ..metrics.camera_path_errors import summarise_path_errors
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from ..modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from ..pipelines.camera_tokenizer_study import Paths, real_tensors
 from .fit_camera_tokenizer import fit_camera_tokenizer, with_real_paths
 from .stage_config import parse_stage

@@ -22,7 +22,7 @@ from ..dataset_builders.clip_cache import ClipCache, write_clip_cache
 from ..dataset_builders.panorama_clips import panorama_clip
 from ..dataset_builders.procedural_rooms import LICENCE
 from ..dataset_builders.rooms.room_clips import room_clips
-from ..modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from ..modeling_camvig.inflation import inflated
 from ..modeling_camvig.motion_autoencoder import MotionAutoencoder
 from ..modeling_camvig.plain_autoencoder import PlainAutoencoder

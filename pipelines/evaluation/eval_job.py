@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ...dataset_builders.clip_length import NUM_FRAMES
 from ..json_values import without_nan
+from ..output_files import check_output_files, write_json, write_output_files
 from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
-from ..video_job import check_output_file, load_pipeline, write_json
+from ..video_job import load_pipeline
 from .best_of_gain import measured_gain
 from .eval_clips import MOVING_OBJECTS, EvalClip, read_eval_clips
 from .evaluate import Evaluation, evaluate, evaluate_pipeline
@@ -88,9 +90,7 @@ def measure_videos(
             videos, Path(settings.data), settings.clips, settings.stride, settings.pose_trials, settings.seed
         )
         origin = {"videos": str(videos), "data": settings.data, "versions": versions()}
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(without_nan({**origin, **figures}), json_file)
-        return [json_file]
+        return write_output_files((json_file, partial(write_json, without_nan({**origin, **figures}))))
     source = VideoFolderSource(videos)
     clips, split = settings.read_clips(settings.size, settings.frames or NUM_FRAMES)
     found = evaluate(clips, source, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias)
@@ -106,9 +106,7 @@ def write_inputs(settings: EvalSettings, folder: Path) -> Path:
 
 
 def _check(json_file: Path, page: Path | None, sheet: Path | None) -> None:
-    for file, suffix in ((json_file, ".json"), (page, ".html"), (sheet, ".png")):
-        if file is not None:
-            check_output_file(file, suffix)
+    check_output_files((json_file, ".json"), (page, ".html"), (sheet, ".png"))
 
 
 def _write(
@@ -121,16 +119,12 @@ def _write(
     sheet: Path | None,
 ) -> list[Path]:
     figures = {**origin, "data": settings.data, "split": split, **found.figures}
-    figures |= {"evaluation": asdict(settings), "versions": versions()}
-    written = [file for file in (json_file, page, sheet) if file is not None]
-    for file in written:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(without_nan(figures), json_file)
-    if page is not None:
-        write_report(found, without_nan(figures), page)
-    if sheet is not None:
-        write_sheet(found, sheet)
-    return written
+    figures = without_nan({**figures, "evaluation": asdict(settings), "versions": versions()})
+    return write_output_files(
+        (json_file, partial(write_json, figures)),
+        (page, partial(write_report, found, figures)),
+        (sheet, partial(write_sheet, found)),
+    )
 
 
 def versions() -> dict[str, Any]:

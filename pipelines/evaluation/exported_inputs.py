@@ -20,8 +20,8 @@ from PIL import Image
 from ...camera_paths.atomic_file import write_then_rename
 from ...camera_paths.formats import write_path_file
 from ...metrics.flow_mse import dis_flow
+from ..output_files import write_json
 from ..video_files import write_png
-from ..video_job import write_json
 from .eval_clips import EvalClip
 from .requests import Request, requests_of
 

@@ -7,6 +7,7 @@ figures, but for the seconds. Clips are procedural rooms along curves and figure
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from ...dataset_builders.clip_length import NUM_FRAMES
 from ..json_values import without_nan
+from ..output_files import check_output_files, write_json, write_output_files
 from ..pipeline_camvig import CamViGPipeline
 from ..sampling_settings import DEFAULT_SAMPLING
-from ..video_job import check_output_file, load_pipeline, write_json
+from ..video_job import load_pipeline
 from .eval_job import versions
 from .evaluate import Clock
 from .long_clips import LongEvalClip, long_room_eval_clips
@@ -88,21 +90,15 @@ def measure_long(
     checkpoint: str, settings: LongEvalSettings, json_file: Path, plot: Path | None, sheet: Path | None
 ) -> list[Path]:
     """Measure a checkpoint; gives the files written."""
-    for file, suffix in ((json_file, ".json"), (plot, ".png"), (sheet, ".png")):
-        if file is not None:
-            check_output_file(file, suffix)
+    check_output_files((json_file, ".json"), (plot, ".png"), (sheet, ".png"))
     pipeline = load_pipeline(checkpoint)
     size = pipeline.visual_tokenizer.config.image_size
     clips = long_room_eval_clips(settings.split, settings.clips, settings.stretches, size)
     found = evaluate_long(pipeline, clips, settings.seed)
     figures = {"checkpoint": checkpoint, "split": settings.split, **found.figures}
     figures |= {"evaluation": asdict(settings), "versions": versions()}
-    written = [file for file in (json_file, plot, sheet) if file is not None]
-    for file in written:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(without_nan(figures), json_file)
-    if plot is not None:
-        write_decay_plot(figures, plot)
-    if sheet is not None:
-        write_long_sheet(found.videos, clips, sheet)
-    return written
+    return write_output_files(
+        (json_file, partial(write_json, without_nan(figures))),
+        (plot, partial(write_decay_plot, figures)),
+        (sheet, partial(write_long_sheet, found.videos, clips)),
+    )

@@ -12,7 +12,7 @@ from camvig.modeling_camvig.camera_signal import (
     quaternion_to_rotation_vector,
     rotation_vector_to_matrix,
 )
-from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from camvig.modeling_camvig.dct_camera_tokenizer import DctCameraTokenizer, _cosine_matrix, _train_byte_pairs
 
 Paths = tuple[torch.Tensor, torch.Tensor]

@@ -11,7 +11,7 @@ from camvig.modeling_camvig.camera_signal import (
     rotation_vector_to_matrix,
     signal_to_poses,
 )
-from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 
 def random_rotation_vectors(count: int, degrees: float, dtype: torch.dtype = torch.float64) -> torch.Tensor:

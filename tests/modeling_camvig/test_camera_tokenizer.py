@@ -6,7 +6,7 @@ from huggingface_hub.errors import StrictDataclassClassValidationError
 
 from camvig.modeling_camvig.camera_signal import rotation_vector_to_matrix
 from camvig.modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 
 
 def smooth_paths(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.hidden_canvas import (
     HiddenCanvas,
     beyond_the_edges,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.inflation import inflated
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
-from camvig.modeling_camvig.configuration_camvig import CamViGConfig, CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_camvig import CamViGConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from camvig.modeling_camvig.motion_autoencoder import PictureAutoencoder
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from camvig.modeling_camvig.configuration_camvig import QUANTIZER_LEVELS
+from camvig.modeling_camvig.configuration_visual_tokenizer import QUANTIZER_LEVELS
 from camvig.modeling_camvig.quantizers import FiniteScalarQuantizer, LookupFreeQuantizer, build_quantizer
 
 VOCABULARY = 2**18

@@ -4,7 +4,7 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.motion_autoencoder import FLOW_LIMIT, MotionAutoencoder
 from camvig.modeling_camvig.motion_layers import warp
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer

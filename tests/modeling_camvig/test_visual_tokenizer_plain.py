@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from camvig.modeling_camvig.causal_layers import CausalDownsample, CausalUpsample, FrameGroupNorm
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.plain_autoencoder import PlainAutoencoder
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 

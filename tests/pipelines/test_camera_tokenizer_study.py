@@ -9,7 +9,7 @@ import torch
 from transformers import DacConfig
 
 from camvig.modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from camvig.pipelines.camera_tokenizer_study import (
     build_tokenizers,
     in_range,

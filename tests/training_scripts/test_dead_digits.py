@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.open_magvit2_autoencoder import OpenMagvit2Autoencoder
 from camvig.modeling_camvig.plain_autoencoder import PlainAutoencoder
 from camvig.training_scripts.dead_digits import dead_digits, digit_counts, restart_dead_digits

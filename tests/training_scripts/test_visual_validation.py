@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from camvig.metrics.frame_quality import psnr
-from camvig.modeling_camvig.configuration_camvig import CamViGVisualTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.training_scripts.visual_validation import (
     code_numbers,

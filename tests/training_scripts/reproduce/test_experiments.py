@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from camvig.cli import app
-from camvig.modeling_camvig.configuration_camvig import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
 from camvig.training_scripts.finetune_config import load_finetune
 from camvig.training_scripts.reproduce import registry
 from camvig.training_scripts.reproduce.experiments import SCALES, Choices, Experiment, Scale
