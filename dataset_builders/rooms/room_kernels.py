@@ -24,10 +24,11 @@ DIRECTIONS = 6 * GRID * GRID
 _OFFSETS = np.array(MIP_OFFSETS)
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)])
 # `_inner` is for what allocates nothing. Counting references to arrays and copying their descriptions at each call took
-# more time than the work itself, so it does without: no counts, and always a part of its caller.
-_options = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
-_jit = numba.njit(**_options)
-_inner = numba.njit(**_options, _nrt=False, forceinline=True)
+# half of all time, so it does without: no counts, and always a part of its caller.
+_jit = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+_inner = numba.njit(  # type: ignore[call-overload]  # the stubs know no _nrt
+    cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True, _nrt=False
+)
 
 
 @_inner
