@@ -1,4 +1,4 @@
-"""Contacts of moving objects, in numba: spheres against a room's shell and solids, and against other spheres.
+"""Contacts of moving objects, in numba: spheres inside them, against a room's shell and solids, and against other spheres.
 
 What always holds: an answer is that of testing everything; the kernels stop at the first contact, which makes the many tries of
 `moving_placement` cheap. Points are [S, P, 3]: P spheres at S times.
@@ -11,7 +11,54 @@ import numpy as np
 
 from .room_scene import RoomScene
 
+SPACING = 0.18  # metres, at most, between the points of an outline
+SMALLEST = 0.02  # metres, the radius of the spheres in thinner parts
 _jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_jit
+def outline(to_object, halves, are_balls):
+    """Points [P, 3] in an object's frame and a radius [P] around each: spheres inside its parts, close to one another.
+
+    to_object [N, 4, 4] and halves [N, 3] of the parts. Across a ball or a thin side there is one point, along others a row.
+    """
+    counts, reaches, radii = np.ones((len(halves), 3), np.int64), np.zeros((len(halves), 3)), np.empty(len(halves))
+    for part in range(len(halves)):
+        radii[part] = halves[part, 0] if are_balls[part] else max(halves[part].min(), SMALLEST)
+        for axis in range(3):
+            reach = max(halves[part, axis] - radii[part], 0.0)
+            if reach > 0.0 and not are_balls[part]:
+                reaches[part, axis], counts[part, axis] = reach, 2 + int(2 * reach / SPACING)
+    total = (counts[:, 0] * counts[:, 1] * counts[:, 2]).sum()
+    points, around, place = np.empty((total, 3)), np.empty(total), np.empty(3)
+    number = 0
+    for part in range(len(halves)):
+        for index in np.ndindex((counts[part, 0], counts[part, 1], counts[part, 2])):
+            for axis in range(3):
+                step = 2 * reaches[part, axis] / max(counts[part, axis] - 1, 1)
+                place[axis] = -reaches[part, axis] + index[axis] * step
+            around[number] = radii[part]
+            for axis in range(3):
+                turned = 0.0
+                for other in range(3):
+                    turned += to_object[part, axis, other] * place[other]
+                points[number, axis] = turned + to_object[part, axis, 3]
+            number += 1
+    return points, around
+
+
+@_jit
+def swept(poses, points):
+    """Points [P, 3] of an object at its poses [S, 4, 4] in the room: [S, P, 3]."""
+    found = np.empty((len(poses), len(points), 3))
+    for time in range(len(poses)):
+        for number in range(len(points)):
+            for axis in range(3):
+                turned = 0.0
+                for other in range(3):
+                    turned += poses[time, axis, other] * points[number, other]
+                found[time, number, axis] = turned + poses[time, axis, 3]
+    return found
 
 
 @_jit

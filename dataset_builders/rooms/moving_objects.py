@@ -7,16 +7,18 @@ An object may bring boxes that stand still (the stand of a fan, the dark behind 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .moving_contacts import outline
 from .room_furniture import BoxList
 from .room_scene import RoomScene
 from .room_textures import texture_bank
 
-SPACING = 0.18  # metres, at most, between the points of an outline
+_SIGNS = np.array(list(itertools.product((-1.0, 1.0), repeat=3)))
 Motion = Callable[[np.ndarray], np.ndarray]  # times [T] in seconds -> object_to_world [T, 4, 4]
 
 
@@ -44,36 +46,21 @@ class MovingObject:
 
     def outline(self) -> tuple[np.ndarray, np.ndarray]:
         """Points [P, 3] in the object's frame, and the radius [P] around each: spheres inside it, close to one another."""
-        return _joined([_outline(part.to_object, np.array(part.half), part.is_ball) for part in self.parts])
+        poses, halves = np.stack([part.to_object for part in self.parts]), np.array([part.half for part in self.parts])
+        return outline(poses, halves, np.array([part.is_ball for part in self.parts]))
 
     def fixed_outline(self) -> tuple[np.ndarray, np.ndarray]:
         """The same of what stands still and casts shadows, in the room."""
         solid = [box for box in self.fixed if box.get("is_solid", True)]
-        return _joined([_outline(_box_pose(box), np.array(box["half_size"]), False) for box in solid])
-
-
-def _joined(outlines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    points, radii = [np.zeros((0, 3))], [np.zeros(0)]
-    for more_points, more_radii in outlines:
-        points.append(more_points)
-        radii.append(more_radii)
-    return np.concatenate(points), np.concatenate(radii)
+        poses = np.array([_box_pose(box) for box in solid]).reshape(-1, 4, 4)
+        halves = np.array([box["half_size"] for box in solid]).reshape(-1, 3)
+        return outline(poses, halves, np.zeros(len(solid), bool))
 
 
 def _box_pose(box: dict) -> np.ndarray:
     cosine, sine = np.cos(box["yaw"]), np.sin(box["yaw"])
     x, y, z = box["centre"]
     return np.array([[cosine, 0, -sine, x], [0, 1, 0, y], [sine, 0, cosine, z], [0, 0, 0, 1]])
-
-
-def _outline(pose: np.ndarray, half: np.ndarray, is_ball: bool) -> tuple[np.ndarray, np.ndarray]:
-    if is_ball:
-        return pose[None, :3, 3], half[:1]
-    radius = max(float(half.min()), 0.02)
-    reaches = np.maximum(half - radius, 0.0)
-    axes = [np.linspace(-reach, reach, 2 + int(2 * reach / SPACING)) if reach > 0 else np.zeros(1) for reach in reaches]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    return grid @ pose[:3, :3].T + pose[:3, 3], np.full(len(grid), radius)
 
 
 @dataclass(frozen=True)
@@ -99,21 +86,13 @@ class MovingObjects:
 
     def _sphere(self, number: int) -> tuple[np.ndarray, float]:
         """Centre [3] in its own frame and radius of a sphere around an object."""
-        parts = range(self.part_starts[number], self.part_starts[number + 1])
-        signs = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 3), -1).reshape(-1, 3)
-        corners = [
-            (signs * self.part_shapes[part, 1:]) @ self.part_to_object[part, :3, :3].T
-            + self.part_to_object[part, :3, 3]
-            for part in parts
-        ]
-        centre = (np.concatenate(corners).min(0) + np.concatenate(corners).max(0)) / 2
-        reaches = [
-            np.linalg.norm(self.part_to_object[part, :3, 3] - centre) + self.part_shapes[part, 1]
-            if self.part_shapes[part, 0] > 0
-            else np.linalg.norm(points - centre, axis=1).max()
-            for part, points in zip(parts, corners, strict=True)
-        ]
-        return centre, float(max(reaches)) + 1e-6
+        parts = slice(self.part_starts[number], self.part_starts[number + 1])
+        poses, shapes = self.part_to_object[parts], self.part_shapes[parts]
+        corners = (_SIGNS * shapes[:, None, 1:]) @ poses[:, :3, :3].swapaxes(1, 2) + poses[:, None, :3, 3]  # [P, 8, 3]
+        centre = (corners.min((0, 1)) + corners.max((0, 1))) / 2
+        of_balls = np.sqrt(((poses[:, :3, 3] - centre) ** 2).sum(-1)) + shapes[:, 1]
+        of_boxes = np.sqrt(((corners - centre) ** 2).sum(-1).max(-1))
+        return centre, float(np.where(shapes[:, 0] > 0, of_balls, of_boxes).max()) + 1e-6
 
 
 def as_arrays(objects: Sequence[MovingObject], times: np.ndarray) -> MovingObjects:
@@ -141,12 +120,12 @@ def no_objects(num_frames: int) -> MovingObjects:
 
 def with_fixed_boxes(scene: RoomScene, objects: Sequence[MovingObject]) -> RoomScene:
     """The room with what its moving objects bring along that stands still."""
-    added = BoxList(np.random.default_rng(0), texture_bank(scene.split))  # nothing is drawn here
-    for thing in objects:
-        for box in thing.fixed:
-            added.add(**box)
-    if not added.boxes:
+    fixed = [box for thing in objects for box in thing.fixed]
+    if not fixed:
         return scene
+    added = BoxList(np.random.default_rng(0), texture_bank(scene.split))  # nothing is drawn here
+    for box in fixed:
+        added.add(**box)
     names = ("boxes", "box_textures", "box_scale", "box_tint", "box_emission", "box_is_picture", "box_is_solid")
     joined = {
         name: np.concatenate([getattr(scene, name), np.array(getattr(added, name), getattr(scene, name).dtype)])

@@ -7,13 +7,13 @@ has the camera path of the clip without. All randomness comes from the generator
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..clip_checks import MIN_NEAR_DEPTH
 from ..clip_length import FPS, NUM_FRAMES
-from .moving_contacts import are_free, keep_apart
+from .moving_contacts import are_free, keep_apart, swept
 from .moving_makers import MAKERS, Wish
 from .moving_objects import MovingObject, MovingObjects, as_arrays, with_fixed_boxes
 from .room_furniture import BoxList
@@ -65,13 +65,14 @@ def _try_kind(
     kind: str, scene: RoomScene, path: PlacedPath, placed: list[MovingObject], rng: np.random.Generator
 ) -> MovingObject | None:
     whole = with_fixed_boxes(scene, placed)
+    surroundings = _Surroundings.of(whole, path, placed)
     target = BoxList(rng, texture_bank(scene.split))
     depth = render(whole, path.camera_to_world[:1], path.intrinsics[:1], PROBE_SIZE, antialias=0, threads=1)[1][0]
     for _ in range(TRIES):
         candidate = MAKERS[kind][0](_draw_wish(scene, path, depth, target))
         if candidate is None:
             continue
-        if _touches_nothing(whole, path, candidate, placed) and _are_seen(scene, path, [*placed, candidate]):
+        if surroundings.stay_untouched(candidate) and _are_seen(scene, path, [*placed, candidate]):
             return candidate
     return None
 
@@ -85,35 +86,51 @@ def _draw_wish(scene: RoomScene, path: PlacedPath, depth: np.ndarray, target: Bo
     return Wish(scene, pose[:3, 3] + rng.uniform(0.4, 0.97) * ray, pose[:3, 3] + ray, pose[:3, 3], target)
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """What an object must keep away from."""
+
+    scene: RoomScene
+    camera: np.ndarray  # [S, 1, 3]
+    lamps: np.ndarray  # [S, L, 3]
+    others: list[Outline]  # of the objects that have a place
+
+    @classmethod
+    def of(cls, scene: RoomScene, path: PlacedPath, placed: list[MovingObject]) -> _Surroundings:
+        camera = np.repeat(path.camera_to_world[:, None, :3, 3], 2, axis=0)[
+            :-1
+        ]  # at the times between it stays for a while
+        lamps = np.repeat(scene.lights[None], len(SWEEP_TIMES), axis=0)
+        return cls(scene, camera, lamps, [_swept(thing) for thing in placed])
+
+    def stay_untouched(self, thing: MovingObject) -> bool:
+        """Whether an object and what belongs to it touch nothing."""
+        if thing.fixed and not self._stay_untouched_by_fixed(thing):
+            return False
+        points, radii = _swept(thing)
+        return (
+            keep_apart(points, radii, self.camera, np.zeros(1), CAMERA_DISTANCE)
+            and keep_apart(points, radii, self.lamps, np.zeros(len(self.scene.lights)), LAMP_DISTANCE)
+            and self._are_apart_from_others(points, radii)
+            and are_free(self.scene, points, radii - TOUCH)
+        )
+
+    def _stay_untouched_by_fixed(self, thing: MovingObject) -> bool:
+        points, radii = thing.fixed_outline()
+        standing = np.repeat(points[None], len(SWEEP_TIMES), axis=0)
+        return (
+            keep_apart(standing, radii, self.camera, np.zeros(1), CLEARANCE)
+            and self._are_apart_from_others(standing, radii)
+            and are_free(self.scene, standing[:1], radii - TOUCH)
+        )
+
+    def _are_apart_from_others(self, points: np.ndarray, radii: np.ndarray) -> bool:
+        return all(keep_apart(points, radii, *other, OBJECT_DISTANCE) for other in self.others)
+
+
 def _swept(thing: MovingObject) -> Outline:
     points, radii = thing.outline()
-    poses = thing.motion(SWEEP_TIMES)
-    return np.einsum("sij,pj->spi", poses[:, :3, :3], points) + poses[:, None, :3, 3], radii
-
-
-def _standing(thing: MovingObject) -> Outline:
-    points, radii = thing.fixed_outline()
-    return np.broadcast_to(points, (len(SWEEP_TIMES), *points.shape)), radii
-
-
-def _touches_nothing(scene: RoomScene, path: PlacedPath, thing: MovingObject, placed: list[MovingObject]) -> bool:
-    (moving, radii), (standing, standing_radii) = _swept(thing), _standing(thing)
-    camera = np.repeat(path.camera_to_world[:, None, :3, 3], 2, axis=0)[
-        :-1
-    ]  # at the times between it stays for a while
-    lamps = np.broadcast_to(scene.lights, (len(SWEEP_TIMES), *scene.lights.shape))
-    if not keep_apart(moving, radii, camera, np.zeros(1), CAMERA_DISTANCE):
-        return False
-    if not keep_apart(standing, standing_radii, camera, np.zeros(1), CLEARANCE):
-        return False
-    if not keep_apart(moving, radii, lamps, np.zeros(len(scene.lights)), LAMP_DISTANCE):
-        return False
-    for other, other_radii in map(_swept, placed):
-        if not keep_apart(moving, radii, other, other_radii, OBJECT_DISTANCE):
-            return False
-        if not keep_apart(standing, standing_radii, other, other_radii, OBJECT_DISTANCE):
-            return False
-    return are_free(scene, standing[:1], standing_radii - TOUCH) and are_free(scene, moving, radii - TOUCH)
+    return swept(thing.motion(SWEEP_TIMES), points), radii
 
 
 def _are_seen(scene: RoomScene, path: PlacedPath, objects: list[MovingObject]) -> bool:

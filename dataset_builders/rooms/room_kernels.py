@@ -1,10 +1,12 @@
 """Kernels of the renderer in numba: rays against boxes, textures, lights and soft shadows.
 
-What always holds: a ray has z = 1 in camera axes, so the distance parameter of a hit *is* its z-depth. Two culling steps
-keep it fast and are conservative, so they never change a result: boxes are bounded on the screen once a frame, and around
-each light a cube of cells lists the boxes that can cast a shadow in each direction. Kernels run serially without the GIL.
-Moving objects are an argument that may be None: numba compiles the two cases apart, so rooms at rest pay nothing for them.
-`moving` is (poses [T, P, 4, 4] of the parts, part to room; shapes [P, 4]: 1 for a ball or 0 for a box, half sizes or radius;
+What always holds: a ray has z = 1 in camera axes, so the distance parameter of a hit *is* its z-depth. Three culling steps
+keep it fast and are conservative, so they never change a result: boxes are bounded on the screen once a frame, around each
+light a cube of cells lists the boxes that can cast a shadow in each direction, and the cells in which moving objects may be
+are marked once a frame. Kernels run serially without the GIL.
+Moving objects are an argument that may be None: numba compiles the two cases apart, so rooms at rest pay nothing for them (a
+condition of one case must begin with the bare test of None). `moving`, in a frame without its axis of time, is
+(poses [T, P, 4, 4] of the parts, part to room; shapes [P, 4]: 1 for a ball or 0 for a box, half sizes or radius;
 starts [K + 1]: object k has the parts starts[k] .. starts[k + 1] - 1; spheres [T, K, 4]: centre and radius around object k).
 They stay in one file because numba's cache does not notice changes in functions of other files.
 """
@@ -21,10 +23,15 @@ GRID = 8  # cells along one side of a face of a light's cube
 DIRECTIONS = 6 * GRID * GRID
 _OFFSETS = np.array(MIP_OFFSETS)
 _EDGES = np.array([(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)])
+# `_inner` is for what allocates nothing. Counting references to arrays and copying their descriptions at each call took
+# half of all time, so it does without: no counts, and always a part of its caller.
 _jit = numba.njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+_inner = numba.njit(  # type: ignore[call-overload]  # the stubs know no _nrt
+    cache=True, nogil=True, fastmath=True, error_model="numpy", forceinline=True, _nrt=False
+)
 
 
-@_jit
+@_inner
 def _corner(boxes, box, number):
     """Corner 0..7 of a box in room coordinates."""
     x = boxes[box, 3] if number & 1 else -boxes[box, 3]
@@ -34,7 +41,7 @@ def _corner(boxes, box, number):
     return boxes[box, 0] + cosine * x - sine * z, boxes[box, 1] + y, boxes[box, 2] + sine * x + cosine * z
 
 
-@_jit
+@_inner
 def _projected_bounds(corners):
     """Bounds (x0, x1, y0, y1) of x/w, y/w and the smallest w of a box with corners [8, 3] = (x, y, w), cut at w = NEAR.
 
@@ -58,7 +65,7 @@ def _projected_bounds(corners):
     return x0, x1, y0, y1, nearest
 
 
-@_jit
+@_inner
 def _write_pixel_range(x0, x1, y0, y1, intrinsics, height, width, bounds):
     """Inclusive pixel ranges (column 0, 1, row 0, 1) of bounds on the plane z = 1; an empty range where x0 > x1."""
     if x0 > x1:
@@ -127,12 +134,34 @@ def light_cells(boxes, is_solid, lights, cells, counts):
 
 
 @_jit
+def _object_cells(spheres, lights, cells):
+    """Marks, for each light, the cells around it in which a moving object of a frame may lie, by the cubes around spheres."""
+    corners = np.empty((8, 3))
+    cells[:] = False
+    for light in range(lights.shape[0]):
+        for thing in range(spheres.shape[0]):
+            for face in range(6):
+                axis, sign, reach = face // 2, 1.0 - 2.0 * (face % 2), spheres[thing, 3]
+                first, second = (axis + 1) % 3, (axis + 2) % 3
+                for number in range(8):
+                    for place, along, side in ((0, first, 1.0), (1, second, 1.0), (2, axis, sign)):
+                        shift = reach if number >> place & 1 else -reach
+                        corners[number, place] = side * (spheres[thing, along] + shift - lights[light, along])
+                u0, u1, v0, v1, _ = _projected_bounds(corners)
+                if u0 > u1 or u0 > 1.001 or u1 < -1.001 or v0 > 1.001 or v1 < -1.001:
+                    continue
+                for row in range(_cell_of(v0 - 1e-4), _cell_of(v1 + 1e-4) + 1):
+                    for column in range(_cell_of(u0 - 1e-4), _cell_of(u1 + 1e-4) + 1):
+                        cells[light * DIRECTIONS + (face * GRID + row) * GRID + column] = True
+
+
+@_inner
 def _cell_of(position):
     """Cell number along one side for a coordinate in -1..1 (clamped)."""
     return int(min(max((position + 1.0) * (0.5 * GRID), 0.0), GRID - 1.0))
 
 
-@_jit
+@_inner
 def _direction_cell(x, y, z):
     """The cell of the cube around a light that holds a direction; the same layout as in `light_cells`."""
     ax, ay, az = abs(x), abs(y), abs(z)
@@ -145,7 +174,7 @@ def _direction_cell(x, y, z):
     return (face * GRID + _cell_of(v / major)) * GRID + _cell_of(u / major)
 
 
-@_jit
+@_inner
 def _safe(component):
     """Keeps a component of a direction away from zero, so that it can be divided by."""
     if abs(component) < 1e-9:
@@ -153,7 +182,7 @@ def _safe(component):
     return component
 
 
-@_jit
+@_inner
 def _slabs(boxes, box, ox, oy, oz, dx, dy, dz):
     """Entry and exit parameters of a ray and the local axis of the face it enters; entry > exit means a miss."""
     cosine, sine = boxes[box, 6], boxes[box, 7]
@@ -172,7 +201,7 @@ def _slabs(boxes, box, ox, oy, oz, dx, dy, dz):
     return entry, min(middle_x + reach_x, middle_y + reach_y, middle_z + reach_z), axis
 
 
-@_jit
+@_inner
 def _shell_hit(shell, ox, oy, oz, dx, dy, dz):
     """Distance to the shell from inside, and the axis of the face hit."""
     best, axis = ((shell[1] if dx > 0 else shell[0]) - ox) / dx, 0
@@ -185,7 +214,7 @@ def _shell_hit(shell, ox, oy, oz, dx, dy, dz):
     return best, axis
 
 
-@_jit
+@_inner
 def _nearest_hit(shell, boxes, candidates, count, nearest, ox, oy, oz, dx, dy, dz):
     """Nearest surface on a ray: (z-depth, box or -1 for the shell, axis of the face)."""
     best, axis = _shell_hit(shell, ox, oy, oz, dx, dy, dz)
@@ -200,33 +229,33 @@ def _nearest_hit(shell, boxes, candidates, count, nearest, ox, oy, oz, dx, dy, d
     return best, hit, axis
 
 
-@_jit
-def _in_part(pose, x, y, z):
+@_inner
+def _in_part(poses, part, x, y, z):
     """A vector of the room in the axes of a moving part."""
     return (
-        pose[0, 0] * x + pose[1, 0] * y + pose[2, 0] * z,
-        pose[0, 1] * x + pose[1, 1] * y + pose[2, 1] * z,
-        pose[0, 2] * x + pose[1, 2] * y + pose[2, 2] * z,
+        poses[part, 0, 0] * x + poses[part, 1, 0] * y + poses[part, 2, 0] * z,
+        poses[part, 0, 1] * x + poses[part, 1, 1] * y + poses[part, 2, 1] * z,
+        poses[part, 0, 2] * x + poses[part, 1, 2] * y + poses[part, 2, 2] * z,
     )
 
 
-@_jit
-def _part_span(pose, shape, ox, oy, oz, dx, dy, dz):
+@_inner
+def _part_span(poses, shapes, part, ox, oy, oz, dx, dy, dz):
     """As `_slabs`, of a moving part; the axis is 3 for a ball."""
-    ex, ey, ez = _in_part(pose, ox - pose[0, 3], oy - pose[1, 3], oz - pose[2, 3])
-    fx, fy, fz = _in_part(pose, dx, dy, dz)
-    if shape[0] > 0.0:
+    ex, ey, ez = _in_part(poses, part, ox - poses[part, 0, 3], oy - poses[part, 1, 3], oz - poses[part, 2, 3])
+    fx, fy, fz = _in_part(poses, part, dx, dy, dz)
+    if shapes[part, 0] > 0.0:
         square = fx * fx + fy * fy + fz * fz
         middle = -(ex * fx + ey * fy + ez * fz) / square
-        reach = middle * middle - (ex * ex + ey * ey + ez * ez - shape[1] * shape[1]) / square
+        reach = middle * middle - (ex * ex + ey * ey + ez * ez - shapes[part, 1] * shapes[part, 1]) / square
         if reach <= 0.0:
             return 1.0, 0.0, 3
         reach = math.sqrt(reach)
         return middle - reach, middle + reach, 3
     inverse_x, inverse_y, inverse_z = 1.0 / _safe(fx), 1.0 / _safe(fy), 1.0 / _safe(fz)
-    middle_x, reach_x = -ex * inverse_x, shape[1] * abs(inverse_x)
-    middle_y, reach_y = -ey * inverse_y, shape[2] * abs(inverse_y)
-    middle_z, reach_z = -ez * inverse_z, shape[3] * abs(inverse_z)
+    middle_x, reach_x = -ex * inverse_x, shapes[part, 1] * abs(inverse_x)
+    middle_y, reach_y = -ey * inverse_y, shapes[part, 2] * abs(inverse_y)
+    middle_z, reach_z = -ez * inverse_z, shapes[part, 3] * abs(inverse_z)
     entry, axis = middle_x - reach_x, 0
     if middle_y - reach_y > entry:
         entry, axis = middle_y - reach_y, 1
@@ -235,42 +264,49 @@ def _part_span(pose, shape, ox, oy, oz, dx, dy, dz):
     return entry, min(middle_x + reach_x, middle_y + reach_y, middle_z + reach_z), axis
 
 
-@_jit
-def _nearest_part(moving, frame, bounds, row, column, first, ox, oy, oz, dx, dy, dz, best, hit, axis):
+@_inner
+def _is_within_any(bounds, row, column):
+    """Whether a pixel is in one of the ranges of `_object_bounds`."""
+    for thing in range(len(bounds)):
+        if bounds[thing, 0] <= column <= bounds[thing, 1] and bounds[thing, 2] <= row <= bounds[thing, 3]:
+            return True
+    return False
+
+
+@_inner
+def _nearest_part(moving, bounds, row, column, first, ox, oy, oz, dx, dy, dz, best, hit, axis):
     """The nearest moving part on a ray through a pixel, as hit number `first` + part, or the given hit if that is nearer."""
     poses, shapes, starts, _ = moving
     for thing in range(bounds.shape[0]):
         if bounds[thing, 0] <= column <= bounds[thing, 1] and bounds[thing, 2] <= row <= bounds[thing, 3]:
             for part in range(starts[thing], starts[thing + 1]):
-                entry, leave, face = _part_span(poses[frame, part], shapes[part], ox, oy, oz, dx, dy, dz)
+                entry, leave, face = _part_span(poses, shapes, part, ox, oy, oz, dx, dy, dz)
                 if entry < leave and entry > 1e-4 and entry < best:
                     best, hit, axis = entry, first + part, face
     return best, hit, axis
 
 
-@_jit
-def _is_shadowed_by_part(moving, frame, lx, ly, lz, dx, dy, dz):
+@_inner
+def _is_shadowed_by_part(moving, lx, ly, lz, dx, dy, dz):
     """As `_is_shadowed`, by a moving part; objects whose sphere the way does not cross are passed over."""
     poses, shapes, starts, spheres = moving
     square = dx * dx + dy * dy + dz * dz
-    for thing in range(spheres.shape[1]):
-        cx, cy, cz = spheres[frame, thing, 0] - lx, spheres[frame, thing, 1] - ly, spheres[frame, thing, 2] - lz
+    for thing in range(len(spheres)):
+        cx, cy, cz = spheres[thing, 0] - lx, spheres[thing, 1] - ly, spheres[thing, 2] - lz
         share = min(max((cx * dx + cy * dy + cz * dz) / square, 0.0), 1.0)
         cx, cy, cz = cx - share * dx, cy - share * dy, cz - share * dz
-        if cx * cx + cy * cy + cz * cz > spheres[frame, thing, 3] * spheres[frame, thing, 3]:
+        if cx * cx + cy * cy + cz * cz > spheres[thing, 3] * spheres[thing, 3]:
             continue
         for part in range(starts[thing], starts[thing + 1]):
-            entry, leave, _ = _part_span(poses[frame, part], shapes[part], lx, ly, lz, dx, dy, dz)
+            entry, leave, _ = _part_span(poses, shapes, part, lx, ly, lz, dx, dy, dz)
             if entry < leave and entry < 1.0 and leave > 0.0:
                 return True
     return False
 
 
-@_jit
-def _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx, dy, dz):
-    """Whether a solid box stands between a light at (lx, ly, lz) and a point (dx, dy, dz) away; stops at the first."""
-    dx, dy, dz = _safe(dx), _safe(dy), _safe(dz)
-    cell = light * DIRECTIONS + _direction_cell(dx, dy, dz)
+@_inner
+def _is_shadowed(boxes, cells, counts, cell, lx, ly, lz, dx, dy, dz):
+    """Whether a solid box of a cell stands between a light at (lx, ly, lz) and a point (dx, dy, dz) away."""
     for number in range(counts[cell]):
         entry, leave, _ = _slabs(boxes, cells[cell, number], lx, ly, lz, dx, dy, dz)
         if entry < leave and entry < 1.0 and leave > 0.0:
@@ -278,7 +314,7 @@ def _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx, dy, dz):
     return False
 
 
-@_jit
+@_inner
 def _bilinear(packed, texture, level, u, v, total):
     """Bilinear lookup of a mip level at (u, v), in repeats: `total` (at most 4096) times the packed colour."""
     size = TEXTURE_SIZE >> level
@@ -297,7 +333,7 @@ def _bilinear(packed, texture, level, u, v, total):
     )
 
 
-@_jit
+@_inner
 def _lookup(packed, texture, u, v, footprint):
     """Texture colour (0..1) at (u, v); footprint is the width of a sample in texels and chooses the mip level.
 
@@ -317,7 +353,7 @@ def _lookup(packed, texture, u, v, footprint):
     return red * unit, green * unit, (lanes >> np.uint64(42)) * unit
 
 
-@_jit
+@_inner
 def _soft_clip(value):
     """Keeps 0..0.85 as it is and lets brighter values approach 1."""
     if value <= 0.85:
@@ -325,14 +361,14 @@ def _soft_clip(value):
     return 1.0 - 0.15 * math.exp((0.85 - value) / 0.15)
 
 
-@_jit
+@_inner
 def _contact(distance, reach, depth):
     """Darkening of ambient light near another surface: 1 - depth at distance 0, 1 from `reach` on."""
     share = 1.0 - min(max(distance / reach, 0.0), 1.0)
     return 1.0 - depth * share * share
 
 
-@_jit
+@_inner
 def _shell_surface(shell, materials, axis, px, py, pz, dx, dy, dz):
     """Surface of a shell face: material, texture, (u, v) in repeats, repeats a metre, normal, cosine, contact shade."""
     gap_x, gap_y, gap_z = min(px - shell[0], shell[1] - px), py - shell[2], min(pz - shell[4], shell[5] - pz)
@@ -350,7 +386,7 @@ def _shell_surface(shell, materials, axis, px, py, pz, dx, dy, dz):
     return material, int(materials[material, 0]), u * scale, v * scale, scale, nx, ny, nz, abs(along), contact
 
 
-@_jit
+@_inner
 def _box_surface(shell, boxes, materials, box, axis, px, py, pz, dx, dy, dz):
     """Surface of a box face, as `_shell_surface`; on a picture the texture spans the face."""
     cosine, sine = boxes[box, 6], boxes[box, 7]
@@ -381,12 +417,12 @@ def _box_surface(shell, boxes, materials, box, axis, px, py, pz, dx, dy, dz):
     return box, int(texture), u, v, scale, nx, ny, nz, abs(along), contact
 
 
-@_jit
-def _part_surface(shell, moving, frame, part, materials, material, axis, px, py, pz, dx, dy, dz):
+@_inner
+def _part_surface(shell, moving, part, materials, material, axis, px, py, pz, dx, dy, dz):
     """Surface of a moving part, as `_box_surface`; textures go round a ball `scale` times."""
     poses, shapes, _, _ = moving
-    pose, shape = poses[frame, part], shapes[part]
-    ex, ey, ez = _in_part(pose, px - pose[0, 3], py - pose[1, 3], pz - pose[2, 3])
+    pose, shape = poses[part], shapes[part]
+    ex, ey, ez = _in_part(poses, part, px - pose[0, 3], py - pose[1, 3], pz - pose[2, 3])
     texture, scale = materials[material, 0], materials[material, 2]
     contact = _contact(min(shell[3] - py, py - shell[2]), 0.4, 0.35)
     if axis == 3:
@@ -416,8 +452,8 @@ def _part_surface(shell, moving, frame, part, materials, material, axis, px, py,
     return material, int(texture), u, v, scale, nx, ny, nz, abs(along), contact
 
 
-@_jit
-def _light(boxes, lights, light_colour, cells, counts, moving, frame, sample, px, py, pz, nx, ny, nz):
+@_inner
+def _light(boxes, lights, light_colour, cells, counts, moving, moving_cells, sample, px, py, pz, nx, ny, nz):
     """Light of all lamps (red, green, blue) on a surface point: Lambert, falling off with distance, with shadows."""
     red, green, blue = 0.0, 0.0, 0.0
     for number in range(light_colour.shape[0]):
@@ -433,9 +469,11 @@ def _light(boxes, lights, light_colour, cells, counts, moving, frame, sample, px
             continue
         lift = 2e-3  # metres off the surface, so that a box does not shadow itself
         dx, dy, dz = dx + lift * nx, dy + lift * ny, dz + lift * nz
-        is_dark = _is_shadowed(boxes, cells, counts, light, lx, ly, lz, dx, dy, dz)
-        if moving is not None:
-            is_dark = is_dark or _is_shadowed_by_part(moving, frame, lx, ly, lz, dx, dy, dz)
+        dx, dy, dz = _safe(dx), _safe(dy), _safe(dz)
+        cell = light * DIRECTIONS + _direction_cell(dx, dy, dz)
+        is_dark = _is_shadowed(boxes, cells, counts, cell, lx, ly, lz, dx, dy, dz)
+        if moving is not None and not is_dark and moving_cells[cell]:
+            is_dark = _is_shadowed_by_part(moving, lx, ly, lz, dx, dy, dz)
         if not is_dark:
             red += strength * light_colour[number, 0]
             green += strength * light_colour[number, 1]
@@ -443,9 +481,9 @@ def _light(boxes, lights, light_colour, cells, counts, moving, frame, sample, px
     return red, green, blue
 
 
-@_jit
-def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed, moving, frame, sample, pixel_angle,
-           ox, oy, oz, dx, dy, dz, depth, hit, axis):  # fmt: skip
+@_inner
+def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed, moving, moving_cells, sample,
+           pixel_angle, ox, oy, oz, dx, dy, dz, depth, hit, axis):  # fmt: skip
     """The colour (0..1) that a hit shows."""
     px, py, pz = ox + depth * dx, oy + depth * dy, oz + depth * dz
     if hit < 0:
@@ -454,7 +492,7 @@ def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
         surface = _box_surface(shell, boxes, materials, hit, axis, px, py, pz, dx, dy, dz)
     else:
         part = hit - boxes.shape[0]
-        surface = _part_surface(shell, moving, frame, part, materials, hit, axis, px, py, pz, dx, dy, dz)
+        surface = _part_surface(shell, moving, part, materials, hit, axis, px, py, pz, dx, dy, dz)
     material, texture, u, v, scale, nx, ny, nz, along, contact = surface
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
     footprint = depth * length * pixel_angle * TEXTURE_SIZE * scale / math.sqrt(max(along / length, 0.06))
@@ -462,7 +500,7 @@ def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
     red = green = blue = materials[material, 6]
     if red == 0.0:
         ambient = (0.47 + 0.13 * max(ny, 0.0) + 0.035 * nx + 0.02 * nz) * contact
-        red, green, blue = _light(boxes, lights, light_colour, cells, counts, moving, frame, sample,
+        red, green, blue = _light(boxes, lights, light_colour, cells, counts, moving, moving_cells, sample,
                                   px, py, pz, nx, ny, nz)  # fmt: skip
         red, green, blue = red + ambient, green + ambient, blue + ambient
     return (
@@ -472,7 +510,7 @@ def _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
     )
 
 
-@_jit
+@_inner
 def _object_of(starts, part):
     """Which moving object a part belongs to."""
     thing = 0
@@ -491,14 +529,20 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
     height, width = depth.shape[1], depth.shape[2]
     bounds, nearest = np.empty((boxes.shape[0], 4), np.int64), np.empty(boxes.shape[0])
     in_row, in_pixel = np.empty(boxes.shape[0], np.int64), np.empty(boxes.shape[0], np.int64)
+    moving_cells = np.empty(0 if moving is None else len(counts), np.bool_)
     samples = antialias * antialias
     for frame in frames:
         pose, lens = poses[frame], intrinsics[frame]
         ox, oy, oz = pose[0, 3], pose[1, 3], pose[2, 3]
         _screen_bounds(boxes, pose, lens, height, width, bounds, nearest)
         if moving is not None:
-            object_bounds = np.empty((moving[3].shape[1], 4), np.int64)
-            _object_bounds(moving[3][frame], pose, lens, height, width, object_bounds)
+            here = (moving[0][frame], moving[1], moving[2], moving[3][frame])
+            object_bounds = np.empty((len(here[3]), 4), np.int64)
+            _object_bounds(here[3], pose, lens, height, width, object_bounds)
+            if samples > 0:
+                _object_cells(here[3], lights, moving_cells)
+        else:
+            here = None
         pixel_angle = 1.2 / (max(antialias, 1) * math.sqrt(lens[0] * width * lens[1] * height))
         for row in range(height):
             row_count = 0
@@ -513,6 +557,9 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
                     if bounds[box, 0] <= column <= bounds[box, 1]:
                         in_pixel[count] = box
                         count += 1
+                is_object_near = False
+                if moving is not None:
+                    is_object_near = _is_within_any(object_bounds, row, column)
                 red, green, blue = 0.0, 0.0, 0.0
                 for sample in range(-1, samples):
                     shift_x, shift_y = 0.5, 0.5
@@ -525,8 +572,8 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
                     dy = _safe(pose[1, 0] * x + pose[1, 1] * y + pose[1, 2])
                     dz = _safe(pose[2, 0] * x + pose[2, 1] * y + pose[2, 2])
                     best, hit, axis = _nearest_hit(shell, boxes, in_pixel, count, nearest, ox, oy, oz, dx, dy, dz)
-                    if moving is not None:
-                        best, hit, axis = _nearest_part(moving, frame, object_bounds, row, column, boxes.shape[0],
+                    if moving is not None and is_object_near:
+                        best, hit, axis = _nearest_part(here, object_bounds, row, column, boxes.shape[0],
                                                         ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
                     if sample < 0:
                         depth[frame, row, column] = best
@@ -534,7 +581,7 @@ def render_frames(frames, poses, intrinsics, shell, boxes, materials, lights, li
                             object_ids[frame, row, column] = _object_of(moving[2], hit - boxes.shape[0]) + 1
                         continue
                     colour = _shade(shell, boxes, materials, lights, light_colour, cells, counts, packed,
-                                    moving, frame, sample, pixel_angle, ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
+                                    here, moving_cells, sample, pixel_angle, ox, oy, oz, dx, dy, dz, best, hit, axis)  # fmt: skip
                     red, green, blue = red + colour[0], green + colour[1], blue + colour[2]
                 if samples > 0:
                     rgb[frame, row, column, 0] = int(255.0 * red / samples + 0.5)

@@ -75,11 +75,12 @@ def _render(scene: RoomScene, objects: MovingObjects | None, camera_to_world: np
     counts = np.empty(len(cells), np.int32)
     if antialias > 0:
         light_cells(scene.boxes, scene.box_is_solid, lights, cells, counts)
+    materials = _materials(scene, objects) if antialias > 0 else np.empty((0, 8))
     rgb = np.zeros((len(poses), size, size, 3), np.uint8)
     depth = np.empty((len(poses), size, size), np.float32)
     object_ids = np.zeros((len(poses), size, size), np.uint8)
     arguments = (
-        poses, lenses, scene.shell, scene.boxes, _materials(scene, objects), lights, scene.light_colour, cells, counts,
+        poses, lenses, scene.shell, scene.boxes, materials, lights, scene.light_colour, cells, counts,
         packed_texels(scene.split), None if objects is None else objects.for_kernels(), antialias, rgb, depth, object_ids,
     )  # fmt: skip
     workers = min(threads or len(os.sched_getaffinity(0)), len(poses))

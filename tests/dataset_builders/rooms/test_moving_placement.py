@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from camvig.dataset_builders.rooms import moving_placement
-from camvig.dataset_builders.rooms.moving_contacts import are_free, keep_apart
+from camvig.dataset_builders.rooms.moving_contacts import are_free, keep_apart, swept
 from camvig.dataset_builders.rooms.moving_makers import MAKERS
-from camvig.dataset_builders.rooms.moving_objects import MovingObject, as_arrays, with_fixed_boxes
+from camvig.dataset_builders.rooms.moving_objects import MovingObject, MovingPart, as_arrays, with_fixed_boxes
 from camvig.dataset_builders.rooms.moving_placement import FRAME_TIMES, place_objects
 from camvig.dataset_builders.rooms.room_clips import MOVING_CODE, room_clip
 from camvig.dataset_builders.rooms.room_paths import place_path
@@ -96,6 +96,27 @@ def test_contacts_agree_with_the_slow_reference():
         pair = points[:, :1], np.full(1, 0.1), points[:, 1:2], np.full(1, 0.2)
         assert keep_apart(*pair, distance - 0.31) and not keep_apart(*pair, distance - 0.29)
     assert 5 < sum(answers) < 55
+
+
+def slow_outline(part: MovingPart) -> tuple[np.ndarray, np.ndarray]:
+    half = np.array(part.half)
+    if part.is_ball:
+        return part.to_object[None, :3, 3], half[:1]
+    radius = max(half.min(), 0.02)
+    reaches = np.maximum(half - radius, 0.0)
+    axes = [np.linspace(-reach, reach, 2 + int(2 * reach / 0.18)) if reach > 0 else np.zeros(1) for reach in reaches]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    return grid @ part.to_object[:3, :3].T + part.to_object[:3, 3], np.full(len(grid), radius)
+
+
+def test_outlines_and_their_ways_agree_with_the_slow_reference(rooms):
+    for thing in [thing for *_, objects in rooms for thing in objects]:
+        points, radii = thing.outline()
+        expected, expected_radii = (np.concatenate(each) for each in zip(*map(slow_outline, thing.parts), strict=True))
+        assert np.array_equal(radii, expected_radii) and np.abs(points - expected).max() < 1e-14
+        poses = thing.motion(FRAME_TIMES)
+        ways = np.einsum("sij,pj->spi", poses[:, :3, :3], points) + poses[:, None, :3, 3]
+        assert np.abs(swept(poses, points) - ways).max() < 1e-13
 
 
 @pytest.mark.parametrize("count", [0, 4])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from camvig.dataset_builders.rooms import room_renderer
+from camvig.dataset_builders.rooms import room_kernels, room_renderer
 from camvig.dataset_builders.rooms.moving_objects import MovingObject, MovingObjects, MovingPart, as_arrays
 from camvig.dataset_builders.rooms.room_paths import place_path
 from camvig.dataset_builders.rooms.room_renderer import render, render_moving
@@ -196,6 +196,27 @@ def test_a_moving_ball_casts_a_shadow_from_the_lamp():
     light, behind = render(scene, pose[None], lens, size=32)
     assert not ids.any() and np.array_equal(depth, behind)
     assert (dark <= light.astype(int) + 1).all() and (dark[0, 12:20, 12:20] < light[0, 12:20, 12:20] - 10).mean() > 0.5
+
+
+def test_all_ways_from_a_light_through_an_object_are_in_marked_cells():
+    """Every direction that meets a sphere, found slowly, is in a cell that is marked for it; most cells are not marked."""
+    rng, cells = np.random.default_rng(0), np.empty(2 * room_kernels.DIRECTIONS, bool)
+    for _ in range(40):
+        lights, spheres = (
+            rng.uniform(-2, 2, (2, 3)),
+            np.column_stack([rng.uniform(-2, 2, (2, 3)), rng.uniform(0.05, 0.4, 2)]),
+        )
+        room_kernels._object_cells(spheres, lights, cells)
+        assert (
+            0.004 < cells.mean() < (0.7 if np.linalg.norm(spheres[:, None, :3] - lights, axis=-1).min() > 0.8 else 1.1)
+        )
+        for light, (x, y, z) in enumerate(lights):
+            for way in rng.normal(size=(300, 3)):
+                way /= np.linalg.norm(way)
+                centres = spheres[:, :3] - (x, y, z)
+                nearest = np.maximum(centres @ way, 0.0)[:, None] * way
+                if (np.linalg.norm(centres - nearest, axis=1) < spheres[:, 3]).any():
+                    assert cells[light * room_kernels.DIRECTIONS + room_kernels._direction_cell(*way)]
 
 
 def test_poses_of_objects_must_fit_the_frames():
