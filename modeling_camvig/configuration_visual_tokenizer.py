@@ -38,7 +38,8 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     """
 
     model_type = "camvig_visual_tokenizer"
-    newer_fields: ClassVar = ("has_canvas",)
+    decoder_fields: ClassVar = ("has_canvas",)
+    """Fields that ids do not depend on: they do not enter a cache's fingerprint."""
 
     kind: str = "plain"
     architecture: str = "camvig"

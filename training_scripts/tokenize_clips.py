@@ -64,7 +64,8 @@ def fingerprint_of(visual: CamViGVisualTokenizer, camera: CamViGCameraTokenizer)
     for model in (visual, camera):
         settings = model.config.to_diff_dict()
         settings.pop("transformers_version", None)  # another version gives the same ids
-        settings.pop("has_canvas", None)  # the decoder's
+        for name in getattr(model.config, "decoder_fields", ()):
+            settings.pop(name, None)
         for name in getattr(model.config, "newer_fields", ()):
             if settings.get(name) == getattr(type(model.config), name):
                 del settings[name]
