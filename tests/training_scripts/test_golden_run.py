@@ -7,8 +7,9 @@ A change that moves it on purpose stores the new one, and the digest of the ids 
 
 On one machine it comes again to the bit, with 1 and 2 threads alike. Other processors round otherwise: with the instructions
 of older ones (ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2) losses differed by
-2e-7 at most and no id did; 1e-4 are allowed. (A learning rate of AdamW that is 5% higher moves one by 2.7e-3.) Should an id
-flip that lay between two codes, one of the 512 that a step's loss is the mean of is another: up to 2% are allowed then.
+2e-7 at most and no id did; 1e-4 are allowed while training. (A learning rate of AdamW that is 5% higher moves one by 2.7e-3.)
+Should an id flip that lay between two codes, one of the 512 that a step's loss is the mean of is another: up to 2% are allowed
+then, and always of held-out clips, whose ids are not stored: on a processor with AVX2 alone one flipped and moved their loss by 7e-4.
 Gradient norms and generated videos are not compared.
 """
 
@@ -34,8 +35,9 @@ def rows(file: Path) -> list[dict]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def losses(lines: list[dict]) -> list[float]:
-    return [row[name] for row in lines for name in ("loss", "loss_wrong_path", "loss_no_camera") if name in row]
+def losses(lines: list[dict], split: str) -> list[float]:
+    names = ("loss", "loss_wrong_path", "loss_no_camera")
+    return [row[name] for row in lines if row["split"] == split for name in names if name in row]
 
 
 def digest_of_ids(folder: Path) -> str:
@@ -53,6 +55,7 @@ def test_the_loss_curve_is_the_stored_one(monkeypatch, tmp_path):
     assert [(row["step"], row["split"]) for row in run] == [(row["step"], row["split"]) for row in stored]
     if ids != IDS:
         warnings.warn(f"some ids are not those of the stored run: {ids}, not {IDS}", stacklevel=1)
-    assert losses(run) == pytest.approx(losses(stored), rel=1e-4 if ids == IDS else 0.02)
+    assert losses(run, "train") == pytest.approx(losses(stored, "train"), rel=1e-4 if ids == IDS else 0.02)
+    assert losses(run, "validation") == pytest.approx(losses(stored, "validation"), rel=0.02)
     assert run[-1]["loss"] < 0.95 * run[-1]["loss_no_camera"] < run[-1]["loss_wrong_path"]  # the path is used
     assert CamViGPipeline.from_pretrained(tmp_path / "pipeline").transformer.num_parameters() > 7e6
