@@ -9,7 +9,7 @@ On one machine it comes again to the bit, with 1 and 2 threads alike. Other proc
 of older ones (ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2) losses differed by
 2e-7 at most and no id did; 1e-4 are allowed while training. (A learning rate of AdamW that is 5% higher moves one by 2.7e-3.)
 Should an id flip that lay between two codes, one of the 512 that a step's loss is the mean of is another: up to 2% are allowed
-then, and always of held-out clips, whose ids are not stored: on a processor with AVX2 alone one flipped and moved their loss by 7e-4.
+then, and always of held-out clips, whose ids are not stored: with AVX2 alone one flipped and moved their loss by 7e-4.
 Gradient norms and generated videos are not compared.
 """
 
