@@ -107,14 +107,17 @@ def test_a_debug_page_says_that_it_means_nothing(tmp_path):
 
 
 def test_a_table_of_flow_has_each_kind_its_interval_and_what_is_missing():
-    without = scores()
+    one, without = scores(), scores()
+    for found, factor in ((one, 2), (without, 1)):
+        found["flow_mse"] |= {"model": 0.25 * factor, "depth_warp": 0.125}
+        found["intervals"] |= {"model": [0.2 * factor, 0.3 * factor], "depth_warp": [0.1, 0.15]}
     without["flow_mse"]["depth_warp"] = without["intervals"]["depth_warp"] = None
     without["unavailable"] = {"depth_warp": "the clips have no depth", "pose": "not asked for"}
-    lines = flow_table({"one": scores(2.0), "two": without}).splitlines()
+    lines = flow_table({"one": one, "two": without}).splitlines()
     assert len([line for line in lines if line.startswith("|")]) == 2 + len(FLOW_ROWS)
-    assert "| model, the true path | 0.692 (0.485 to 0.965) | 0.346 (0.243 to 0.483) |" in lines
+    assert "| model, the true path | 0.500 (0.400 to 0.600) | 0.250 (0.200 to 0.300) |" in lines
     depth = next(line for line in lines if line.startswith("| depth_warp"))
-    assert depth.endswith("| 0.106 (0.069 to 0.153) | – |")
+    assert depth.endswith("| 0.125 (0.100 to 0.150) | – |")
     assert "No `depth_warp`: the clips have no depth." in lines and not any("`pose`" in line for line in lines)
     assert any("64 clips of 32 scenes of `rooms`, test split, 17 frames of 64 pixels" in line for line in lines)
 
