@@ -8,8 +8,8 @@ the whole step, over the rate of a 2048 x 2048 product in the precision that the
 before and just after each step: the quicker of the two counts, and the median of the steps is printed. With one thread all
 times are processor seconds, so that other work on the machine disturbs them little; with more they are wall-clock seconds.
 
-On processors with bfloat16 matrix units "bf16" wins, on others "no" does, and "bf16" takes a hundred times longer: it is left out
-there unless it is asked for.
+On processors with bfloat16 matrix units "bf16" wins; on others "no" does, and "bf16" is so slow that it is left out unless it is
+asked for.
 """
 
 import argparse

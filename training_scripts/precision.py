@@ -1,7 +1,7 @@
 """Which precision a run computes in: bfloat16 where the hardware has units for it, float32 elsewhere.
 
-A processor without them computes bfloat16 products in software, a hundred times slower than float32 ones (measured on one with
-AVX2: 0.9 against 87 GFLOP/s a core), so that a run that asks for them there says so.
+A processor without them computes bfloat16 products in software, far slower than float32 ones (on one with AVX2 alone 0.9 against
+87 GFLOP/s a core, a scratch measurement), so a run that asks for them there gives a warning.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def has_bfloat16_units(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        found = getattr(torch.cpu, "get_capabilities", dict)()  # torch before 2.13 cannot tell
+        found = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch cannot tell
         return any(found.get(name, False) for name in CPU_UNITS)
     return True
 

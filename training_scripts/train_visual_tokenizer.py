@@ -262,8 +262,18 @@ def motion_trainer(
     )
 
 
+def check_decoder_alone(kind: str, init_from: str | None):
+    """ValueError where there is no decoder to train alone, or nothing trained beside it."""
+    if kind != "motion" or not init_from:
+        raise ValueError(
+            f"expected kind 'motion' and training.init_from with data.decoder_alone, got {kind!r} and {init_from}"
+        )
+
+
 def main():
     config, data, arguments = parse_stage(__doc__, CamViGVisualTokenizerConfig, VisualDataArguments)
+    if data.decoder_alone:
+        check_decoder_alone(config.kind, arguments.init_from)
     build = motion_trainer if config.kind == "motion" else plain_trainer
     build(config, data, arguments).train()
 

@@ -109,6 +109,13 @@ def test_the_decoder_alone_learns_a_canvas_and_ids_stay(trained, tmp_path, monke
     assert len({each.fingerprint for each in tokenizers}) == 1
 
 
+@pytest.mark.parametrize("stage", ["visual_tokenizer", "visual_tokenizer_plain"])
+def test_a_decoder_alone_needs_trained_ids_of_the_motion_kind(stage, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"expected kind 'motion' and training\.init_from with data\.decoder_alone"):
+        run(train_visual_tokenizer, monkeypatch, *stage_arguments(stage, tmp_path, **{"data.decoder_alone": True}))
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_plain_tokenizer_trains_with_all_its_losses_and_leaves_sample_grids(trained):
     lines = metrics(trained / "visual_tokenizer_plain")
     last = [line for line in lines if line["split"] == "train"][-1]

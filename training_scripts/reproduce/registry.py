@@ -39,7 +39,7 @@ def list_experiments() -> str:
     for one in EXPERIMENTS.values():
         hours = hours_of(one.stages_of(SCALES["full"], Choices.anything()))
         lines.append(f"{one.name}: {one.question} About {hours:.1f} hours on two cores, from nothing.")
-    lines.append("Without bfloat16 units trainings take about two and a half times as long.")
+    lines.append("Without bfloat16 units trainings take several times as long.")
     return "\n".join([*lines, "Experiments share stages: what one has made the next does not make again."])
 
 
