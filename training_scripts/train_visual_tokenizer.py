@@ -78,6 +78,8 @@ class VisualDataArguments:
     """What the flow's error counts at the first and at the last step (kind "motion")."""
     hidden_weight: float = 0.3
     """What the error of the pixels counts that frame 0 does not show (kind "motion")."""
+    moving_weight: float = 1.0
+    """What the motion of a pixel of a thing that moves by itself counts, beside 1 of one at rest (kind "motion")."""
     decoder_alone: bool = False
     """Kind "motion": train what codes of later latent frames are decoded with, and nothing else. Ids stay as they are, and with
     them cached ids and transformers that were trained on them."""
@@ -253,7 +255,12 @@ def motion_trainer(
         model,
         MUON_PATTERN,
         batch_at,
-        partial(motion_losses, flow_weight=data.flow_weight, hidden_weight=data.hidden_weight),
+        partial(
+            motion_losses,
+            flow_weight=data.flow_weight,
+            hidden_weight=data.hidden_weight,
+            moving_weight=data.moving_weight,
+        ),
         partial(validate_motion, batch=held_out),
         arguments,
         data=data,

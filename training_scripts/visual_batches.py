@@ -29,7 +29,7 @@ DEPTH_POOL = 4
 
 
 def clip_arrays(clip: dict) -> dict[str, Any]:
-    """A clip -> frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]`, visibility and in_front `[T-1, 1, H, W]`,
+    """A clip -> frames `[T, H, W, 3]`, flow `[T-1, 2, H, W]`, visibility, in_front and moving `[T-1, 1, H, W]`,
     log_inverse_depth `[T, H/4, W/4]` relative to each frame's median, depth_is_known `[]`."""
     depth = np.asarray(clip["depth"], np.float32)
     flow, visibility, in_front = flow_to_first_frame(clip)
@@ -38,6 +38,7 @@ def clip_arrays(clip: dict) -> dict[str, Any]:
         "flow": flow,
         "visibility": visibility[:, None].astype(np.float32),
         "in_front": in_front[:, None].astype(np.float32),
+        "moving": (clip["object_ids"][1:, None] > 0 if "object_ids" in clip else 0 * in_front[:, None]).astype(np.float32),
         "log_inverse_depth": log_inverse_depth(depth),
         "depth_is_known": np.float32(clip["depth_is_known"]),
     }

@@ -118,20 +118,25 @@ def motion_losses(
     progress: float,
     flow_weight: Sequence[float] = (16.0, 6.0),
     hidden_weight: float = 0.3,
+    moving_weight: float = 1.0,
 ) -> dict[str, Tensor]:
-    """All losses of a tokenizer of kind "motion"; flow counts from `flow_weight[0]` to `[1]` as training goes on."""
+    """All losses of a tokenizer of kind "motion"; flow counts from `flow_weight[0]` to `[1]` as training goes on.
+
+    `moving_weight`: what a pixel of a thing that moves by itself counts where the losses are about motion; one at rest counts 1.
+    """
     video, visible = batch["video"], batch["visibility"]
+    counts = 1 + (moving_weight - 1) * batch["moving"]
     output = model(video, flow=batch["flow"], visibility=visible, pictures=batch["pictures"])
     target = video[:, :, 1:].transpose(1, 2)
     error = output["reconstruction"] - target
     flow_error = 2 * (output["flow"] - batch["flow"])
-    defined = visible + HIDDEN_FLOW * batch["in_front"]
+    defined = counts * (visible + HIDDEN_FLOW * batch["in_front"])
     losses = {
         "pixels": pixel_loss(error),
         "log_mse": log_mse(error),
         "temporal": temporal_change(error).abs().mean(),
         "hidden": mean_over(error.abs() + 2 * error.square(), 1 - visible),
-        "moved": mean_over((output["moved"] - target).abs(), visible),
+        "moved": mean_over((output["moved"] - target).abs(), counts * visible),
         "flow": mean_over(flow_error.abs() + 3 * flow_error.square(), defined),
         "flow_temporal": _flow_temporal(flow_error, defined),
         "weight": F.binary_cross_entropy_with_logits(output["weight_logit"].float(), visible),

@@ -23,6 +23,7 @@ def motion_batch(size=16):
         "flow": torch.randn(2, 4, 2, size, size, generator=generator) * 0.1,
         "visibility": (torch.rand(2, 4, 1, size, size, generator=generator) > 0.3).float(),
         "in_front": torch.ones(2, 4, 1, size, size),
+        "moving": torch.zeros(2, 4, 1, size, size),
         "pictures": video[:, :, 0],
         "picture_depth": torch.randn(2, 1, 4, 4, generator=generator),
         "picture_depth_is_known": torch.ones(2),
@@ -42,10 +43,20 @@ def perfect_output(batch):
     }
 
 
-def losses_of(batch, progress=0.0, hidden_weight=0.3, **changes):
+def losses_of(batch, progress=0.0, hidden_weight=0.3, moving_weight=1.0, **changes):
     """The losses of an output that is perfect but for the changes."""
     output = perfect_output(batch) | changes
-    return motion_losses(lambda video, **inputs: output, batch, progress, hidden_weight=hidden_weight)
+    weights = {"hidden_weight": hidden_weight, "moving_weight": moving_weight}
+    return motion_losses(lambda video, **inputs: output, batch, progress, **weights)
+
+
+def test_motion_of_things_that_move_by_themselves_can_count_more():
+    batch = motion_batch()
+    batch["moving"][:, :, :, :2] = 1
+    wrong = batch["flow"] + 0.1 * batch["moving"]  # wrong where things move, and nowhere else
+    alike, more = (losses_of(batch, moving_weight=weight, flow=wrong)["flow"].item() for weight in (1, 4))
+    share = batch["moving"].mul(batch["visibility"] + 0.25).sum() / (batch["visibility"] + 0.25).sum()
+    assert more == pytest.approx(alike * 4 / (1 + 3 * share.item()))
 
 
 def test_a_perfect_output_has_no_loss():
