@@ -39,6 +39,7 @@ def test_a_clip_becomes_arrays_with_exact_flow(cache):
     assert np.array_equal(arrays["flow"], flow)
     assert np.array_equal(arrays["visibility"][:, 0], visibility)
     assert np.array_equal(arrays["in_front"][:, 0], in_front)
+    assert not arrays["moving"].any()
     assert arrays["depth_is_known"] == 1 and arrays["depth_is_known"].dtype == np.float32
 
 
@@ -50,7 +51,9 @@ def test_things_that_move_are_rendered_besides_and_are_in_the_flow(tmp_path):
     for clip in (cache[1], cache[2]):
         of_camera, _, in_front = backward_flow(clip["depth"], clip["camera_to_world"], clip["intrinsics"])
         is_room = (clip["object_ids"][1:] == 0) & in_front.astype(bool)
-        flow = clip_arrays(clip)["flow"]
+        arrays = clip_arrays(clip)
+        flow = arrays["flow"]
+        assert np.array_equal(arrays["moving"][:, 0], clip["object_ids"][1:] > 0)
         assert np.allclose(flow.transpose(0, 2, 3, 1)[is_room], of_camera.transpose(0, 2, 3, 1)[is_room], atol=1e-5)
         moves |= not np.allclose(flow, of_camera, atol=1e-2)
     assert moves
@@ -63,6 +66,7 @@ def test_shapes_and_ranges(cache):
         "flow": (3, 16, 2, SIZE, SIZE),
         "visibility": (3, 16, 1, SIZE, SIZE),
         "in_front": (3, 16, 1, SIZE, SIZE),
+        "moving": (3, 16, 1, SIZE, SIZE),
         "log_inverse_depth": (3, 17, SIZE // 4, SIZE // 4),
         "depth_is_known": (3,),
         "pictures": (9, 3, SIZE, SIZE),
