@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
 from transformers.generation.logits_process import (
     LogitsProcessorList,
     TemperatureLogitsWarper,
@@ -22,6 +21,7 @@ from transformers.generation.logits_process import (
 )
 
 from .embeddings import ChainedFactorHead, join_factors
+from .key_value_cache import key_value_cache
 from .prefix_mask import as_mask, decoder_positions, prefix_lm_mask, seen_keys, without_common_padding
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def write_video(
     context = context.clone()
     frame_tokens, total = image_ids.shape[1], context.shape[1]
     from_previous = model.video_context.from_previous
-    cache = DynamicCache(config=model.decoder.config)
+    cache = key_value_cache(model.decoder.config, prefix.shape[1] + total - 1)
     inputs = torch.cat([prefix[:, :-1], prefix[:, -1:] + context[:, :1]], dim=1)
     first, seen = 0, None if camera_lengths is None else seen_keys(prefix.shape[1] + total, camera_lengths)
     # the prefix alone: all see all
