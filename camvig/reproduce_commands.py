@@ -17,7 +17,10 @@ def reproduce(
     ] = None,
     docs: Annotated[Path | None, typer.Option(help="Where the page and its plot go [default: docs/reproduce].")] = None,
     scale: Annotated[
-        str, typer.Option(help="full, or debug: minutes, and no result; its page goes into the work folder.")
+        str,
+        typer.Option(
+            help="full; third, of the steps; or debug, minutes and no result. Pages of the last two go into the work folder."
+        ),
     ] = "full",
     checkpoint: Annotated[str, typer.Option(help="The checkpoint of experiments that train none.")] = "camvig-tiny",
     captures: Annotated[

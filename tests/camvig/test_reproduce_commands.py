@@ -36,7 +36,7 @@ def test_the_plan_is_printed_and_nothing_is_run(tmp_path, capsys):
     ("arguments", "expected", "status"),
     [
         (["nix"], "expected an experiment, mixture, training-steps, long-paths, camera-tokens, generalisation", 1),
-        (["mixture", "--scale", "huge"], "expected a scale, full, debug, got 'huge'", 1),
+        (["mixture", "--scale", "huge"], "expected a scale, full, third, debug, got 'huge'", 1),
         ([], "expected the name of an experiment, or --list", 2),
         (["generalisation"], "--captures DIR, which `camvig data fit-scene", 1),
         (["generalisation", "--captures", ".", "--posed", "gone"], "gone: no such folder", 1),

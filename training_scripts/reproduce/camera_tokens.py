@@ -70,7 +70,7 @@ def _retokenize_stage(arm: Arm) -> Stage:
 
 def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     scores = {arm: read_scores(work, f"{arm.kind}-rooms") for arm in ARMS}
-    _draw(scores, picture, scale.name)
+    _draw(scores, picture, scale)
     columns = {arm.words: one for arm, one in scores.items()}
     return "\n\n".join(
         [
@@ -122,7 +122,7 @@ def _move_table(columns: dict[str, Scores]) -> str:
     return table(["move", *columns], rows)
 
 
-def _draw(scores: dict[Arm, Scores], picture: Path, scale: str) -> None:
+def _draw(scores: dict[Arm, Scores], picture: Path, scale: Scale) -> None:
     """Bars of the model with intervals; the controls are lines that all arms share, or marks of each."""
     figure, (axes,) = figure_of(1, width=8)
     for place, one in enumerate(scores.values()):

@@ -11,7 +11,7 @@ from .stages import Stage
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything: "full" is the experiments, "debug" only shows that all of it runs."""
+    """How much of everything: "full" is the experiments, "third" less training, "debug" only shows that all of it runs."""
 
     name: str
     room_clips: int  # with paths, and as many plain ones
@@ -21,6 +21,9 @@ class Scale:
     eval_clips: int
     fit_changes: tuple[str, ...] = ()  # of the configurations
     train_changes: tuple[str, ...] = ()
+    warning: str = ""
+    """The first words of a page."""
+    is_result: bool = True
 
     @property
     def measured_steps(self) -> tuple[int, ...]:
@@ -29,6 +32,16 @@ class Scale:
 
 SCALES = {
     "full": Scale("full", 2048, True, 1500, (150, 300, 600, 1000), 48),
+    "third": Scale(
+        "third",
+        2048,
+        True,
+        500,
+        (150, 300),
+        32,
+        train_changes=("training.steps=500",),
+        warning="**Scale third: trainings of 500 steps instead of 1,500, evaluations of at most 32 clips instead of 48.**",
+    ),
     "debug": Scale(
         "debug",
         4,
@@ -38,6 +51,8 @@ SCALES = {
         2,
         ("data.paths=200", "data.validation_paths=8"),
         ("training.steps=2", "training.batch_size=2", "training.warmup_steps=1", "data.validation_clips=2"),
+        "**Scale debug: it shows that all of it runs, and nothing else.**",
+        is_result=False,
     ),
 }
 

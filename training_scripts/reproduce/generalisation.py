@@ -46,12 +46,12 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
 
 def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     scores = {words: read_scores(work, f"checkpoint-{name}") for name, words in WORLDS.items()}
-    _draw(scores, picture, scale.name)
+    _draw(scores, picture, scale)
     about = "\n".join(f"- {words}: {about_clips(one)}" for words, one in scores.items())
     return "\n\n".join([flow_table(scores), about, model_table(scores)])
 
 
-def _draw(scores: dict[str, Scores], picture: Path, scale: str) -> None:
+def _draw(scores: dict[str, Scores], picture: Path, scale: Scale) -> None:
     """Each world's flow MSE over that of a still picture: amounts of motion differ from world to world."""
     figure, (axes,) = figure_of(1, width=9)
     width = 0.8 / (1 + len(CONTROLS))

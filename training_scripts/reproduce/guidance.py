@@ -35,7 +35,7 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
         }
         for model in MODELS
     }
-    _draw(scores, picture, scale.name)
+    _draw(scores, picture, scale)
     parts = []
     for model, by_guidance in scores.items():
         columns = {f"guidance {guidance}": one for guidance, one in by_guidance.items()}
@@ -44,7 +44,7 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     return "\n\n".join(parts)
 
 
-def _draw(scores: dict[str, dict[str, Scores]], picture: Path, scale: str) -> None:
+def _draw(scores: dict[str, dict[str, Scores]], picture: Path, scale: Scale) -> None:
     figure, panels = figure_of(2)
     for axes, name, label in zip(panels, ("camera_mse", "kept"), ("camera error, px²", "motion kept"), strict=True):
         for model, by_guidance in scores.items():

@@ -24,7 +24,7 @@ COMPARED = {
 
 
 def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
-    stretches, clips = (4, 24) if scale.name == "full" else (2, 2)
+    stretches, clips = (4, 24) if scale.is_result else (2, 2)
     words = ("camvig", "eval-long", choices.checkpoint, "--stretches", str(stretches), "--clips", str(clips))
     return [Stage("eval-checkpoint-long", (*words, "--json", f"{WORK}/{RESULT}"), RESULT, 25)]
 

@@ -32,7 +32,7 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
 def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     rest = {arm: read_scores(work, f"{arm}-rooms") for arm in ARMS_OF_MIXTURE}
     moving = {arm: read_scores(work, f"{arm}-moving") for arm in ARMS_OF_MIXTURE}
-    _draw(rest, moving, picture, scale.name)
+    _draw(rest, moving, picture, scale)
     return "\n\n".join(
         [
             _summary(rest, moving),
@@ -69,7 +69,7 @@ def _summary(rest: dict[str, Scores], moving: dict[str, Scores]) -> str:
     return table(["paths / video", *at_rest, *with_objects], rows)
 
 
-def _draw(rest: dict[str, Scores], moving: dict[str, Scores], picture: Path, scale: str) -> None:
+def _draw(rest: dict[str, Scores], moving: dict[str, Scores], picture: Path, scale: Scale) -> None:
     figure, (left, right) = figure_of(2)
     _draw_following(left, rest)
     for arm, one in moving.items():

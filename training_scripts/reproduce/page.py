@@ -11,7 +11,7 @@ from .tables import table
 
 SHOWN_WORK = "runs/reproduce"
 TEMPLATE = """\
-# {title}
+# `{command}`
 
 {warning}{question}
 
@@ -26,7 +26,7 @@ nothing of what another training would give. What each control proves: [evaluati
 
 ## Commands
 
-`camvig reproduce {name}` runs these, and goes on where it was stopped; `{work}` is its work folder. Minutes are those of the
+`{command}` runs these, and goes on where it was stopped; `{work}` is its work folder. Minutes are those of the
 clock, on a machine that may have had other work too.
 
 {commands}
@@ -42,10 +42,10 @@ def write_page(experiment: Experiment, scale: Scale, stages: list[Stage], work: 
     page, picture = folder / f"{experiment.name}.md", folder / f"{experiment.name}.png"
     folder.mkdir(parents=True, exist_ok=True)
     findings = experiment.findings_of(scale, work, picture)
-    is_full = scale.name == "full"
+    command = f"camvig reproduce {experiment.name}" + ("" if scale.name == "full" else f" --scale {scale.name}")
     text = TEMPLATE.format(
-        title=f"`camvig reproduce {experiment.name}`" + ("" if is_full else f" at scale {scale.name}"),
-        warning="" if is_full else f"**Scale {scale.name}: it shows that all of it runs, and nothing else.**\n\n",
+        command=command,
+        warning=scale.warning and f"{scale.warning}\n\n",
         question=experiment.question,
         method=experiment.method,
         name=experiment.name,

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...camera_paths.plots import draw_figure, write_png
+from .experiments import Scale
 
 COLOURS = {
     "model": "#c8361d",
@@ -30,11 +31,11 @@ def figure_of(panels: int, width: float = 6.2, height: float = 4.0) -> tuple[Fig
     return figure, list(figure.subplots(1, panels, squeeze=False)[0])
 
 
-def save(figure: Figure, file: Path, scale: str) -> None:
-    """Writes it; what was not run at full scale says so."""
-    if scale != "full":
+def save(figure: Figure, file: Path, scale: Scale) -> None:
+    """Writes it; what is no result says so."""
+    if not scale.is_result:
         figure.text(
-            0.5, 0.5, f"scale {scale}: no result", fontsize=32, color="red", alpha=0.3, ha="center", rotation=20
+            0.5, 0.5, f"scale {scale.name}: no result", fontsize=32, color="red", alpha=0.3, ha="center", rotation=20
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     write_png(draw_figure(figure), file)

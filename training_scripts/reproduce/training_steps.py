@@ -32,7 +32,7 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     scores = {step: read_scores(work, _eval_name(step)) for step in scale.kept_steps}
     scores[scale.steps] = read_scores(work, "uniform-rooms")
     losses = validation_losses(work / "transformer_uniform")
-    _draw(scores, losses, picture, scale.name)
+    _draw(scores, losses, picture, scale)
     columns = {f"step {step}": one for step, one in scores.items()}
     return "\n\n".join(
         [
@@ -57,7 +57,7 @@ def _loss_table(losses: dict[int, dict[str, float]]) -> str:
     return table(["step", "right path", "wrong path", "no path", "wrong - right", "none - right"], rows)
 
 
-def _draw(scores: dict[int, Scores], losses: dict[int, dict[str, float]], picture: Path, scale: str) -> None:
+def _draw(scores: dict[int, Scores], losses: dict[int, dict[str, float]], picture: Path, scale: Scale) -> None:
     figure, (left, right) = figure_of(2)
     steps = list(scores)
     last = scores[steps[-1]]

@@ -99,11 +99,14 @@ def test_every_page_has_its_controls_commands_and_hours(name, tmp_path):
         assert "1.205 (0.867 to 1.624)" in text  # the static control of the record
 
 
-def test_a_debug_page_says_that_it_means_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "scale, words", [("debug", "it shows that all of it runs"), ("third", "trainings of 500 steps")]
+)
+def test_a_page_of_less_than_full_scale_says_so(tmp_path, scale, words):
     experiment = registry.EXPERIMENTS["long-paths"]
     stages = fake_results(experiment, tmp_path)
-    page, _ = write_page(experiment, SCALES["debug"], stages, tmp_path, tmp_path / "docs")
-    assert "at scale debug" in page.read_text() and "**Scale debug: it shows that all of it runs" in page.read_text()
+    text = write_page(experiment, SCALES[scale], stages, tmp_path, tmp_path / "docs")[0].read_text()
+    assert f"`camvig reproduce long-paths --scale {scale}` runs" in text and f"**Scale {scale}: {words}" in text
 
 
 def test_a_table_of_flow_has_each_kind_its_interval_and_what_is_missing():
