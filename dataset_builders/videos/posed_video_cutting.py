@@ -9,7 +9,8 @@ The poses come from a reconstruction, so their unit is unknown ("scene"). What a
 depth of the clip's first frame in that unit: it is triangulated from points followed through the clip (`track_depth`), or is
 `PosedCutSettings.median_depth` if the caller knows one. A clip where neither tells is skipped, and so is one whose
 pictures contradict its poses: nothing is guessed. Clips that only turn have no parallax, so without a given depth they
-are skipped. Pictures whose principal point is not their middle are cut around it first (`principal_crop`); the report says how much.
+are skipped. Pictures whose principal point is not their middle are cut around it first (`principal_crop`); the report says how
+much.
 """
 
 from __future__ import annotations
