@@ -28,7 +28,9 @@ def evaluate(
     ] = "rooms",
     split: Annotated[
         Literal["train", "validation", "test"] | None,
-        typer.Option(help="No scene is in two splits [default: test, or a whole folder without splits]."),
+        typer.Option(
+            help="No scene is in two splits [default: test; the only one of a folder; all of a folder without]."
+        ),
     ] = None,
     clips: Annotated[int, typer.Option(min=1, help="How many clips.")] = 64,
     seed: Annotated[int, typer.Option(help="Seed of sampling, pose recovery and intervals.")] = 0,

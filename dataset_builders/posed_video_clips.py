@@ -2,7 +2,8 @@
 
 What always holds: as of `VideoClips`, and each clip has its path. "tour.mp4" is cut if "tour.txt" lies beside it: a line of
 text, then 19 columns a pose (timestamp in microseconds, normalised fx fy cx cy, two zeros, a 3x4 world-to-camera matrix).
-The timestamps choose the frames; they count from the start of the video, or with `trimmed` from the first of them.
+The timestamps choose the frames; they count from the start of the video, or with `trimmed` from the first of them. Pictures are
+cut so that the principal point is their middle (`principal_crop`).
 
 The scale of such a path is unknown: each clip's median depth is triangulated from its own pictures
 (`posed_video_cutting`), the path is in that depth, and `depth_unit` is "scene".
@@ -36,14 +37,14 @@ from .videos.video_folder import VideoFile
 from .videos.video_folder_builder import VideoFolderBuilder, VideoFolderConfig
 from .videos.video_report import VideoFileReport
 
-GENERATOR_VERSION = "1.0.0"  # raise it whenever the same videos no longer give the same rows
+GENERATOR_VERSION = "1.1.0"  # raise it whenever the same videos no longer give the same rows
 
 FEATURES = datasets.Features({**VIDEO_FEATURES, "depth_points": datasets.Value("int32")})
 
 DESCRIPTION = """\
 Clips cut from real videos with estimated camera paths: {num_frames} frames of {size}x{size} pixels at {fps:g} fps. The scale of
-a path is that of its reconstruction; it is divided by the median depth of the clip's first frame, {depth}. Splits are by
-video file. Generator version {version}.
+a path is that of its reconstruction; it is divided by the median depth of the clip's first frame, {depth}. Pictures are cut
+around the principal point, which is their middle. Splits are by video file. Generator version {version}.
 
 {about_columns}
 - video_file, start_seconds: where a clip is from.

@@ -145,11 +145,10 @@ def _find_features(pycolmap: Any, database: Path, frames: np.ndarray, lenses: np
 
 
 def _match(pycolmap: Any, database: Path, seed: int) -> None:
-    """Match all pairs of frames and keep what fits a rigid two-view geometry; a second call replaces the first."""
+    """Match all pairs of frames and keep what fits a rigid two-view geometry; a second call draws anew from the same matches."""
     matching, verification = pycolmap.FeatureMatchingOptions(), pycolmap.TwoViewGeometryOptions()
     matching.num_threads, matching.use_gpu, verification.ransac.random_seed = 1, False, seed
     with pycolmap.Database.open(database) as opened:
-        opened.clear_matches()
         opened.clear_two_view_geometries()
     pycolmap.match_exhaustive(
         database, matching_options=matching, verification_options=verification, device=pycolmap.Device.cpu

@@ -9,7 +9,8 @@ The poses come from a reconstruction, so their unit is unknown ("scene"). What a
 depth of the clip's first frame in that unit: it is triangulated from points followed through the clip (`track_depth`), or is
 `PosedCutSettings.median_depth` if the caller knows one. A clip where neither tells is skipped, and so is one whose
 pictures contradict its poses: nothing is guessed. Clips that only turn have no parallax, so without a given depth they
-are skipped.
+are skipped. Pictures whose principal point is not their middle are cut around it first (`principal_crop`); the report says how
+much.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ...camera_paths.camera_path import CameraPath
 from ...camera_paths.formats import realestate10k
 from ...camera_paths.formats.path_format import PathOptions, PathSource, settle
 from ..clip_length import FPS, NUM_FRAMES
+from .principal_crop import OFF_CENTRE, centre_principal_point
 from .track_depth import TrackDepth, track_depth
 from .video_cutting import LONGEST_STEP_SECONDS, STATIC, CutSettings, centre_crop, mean_motion
 from .video_reader import TimedFrame, VideoReader
@@ -62,6 +64,7 @@ class PosedClip:
     num_points: int  # that the depth was triangulated from, 0 where it was given
     start_seconds: float
     motion: float  # mean length of the optical flow, picture sides a frame
+    pixels_cut: tuple[int, int]  # columns and rows, so that the principal point is the middle
 
 
 def read_timed_cameras(file: Path) -> TimedCameras:
@@ -108,6 +111,8 @@ def cut_posed_video(
             report.skip_clip(made)
         else:
             report.clips += 1
+            report.columns_cut = max(report.columns_cut, made.pixels_cut[0])
+            report.rows_cut = max(report.rows_cut, made.pixels_cut[1])
             yield made
     report.frames_read, report.frames_missing = reader.frames_read, reader.frames_missing
     report.problem = reader.problem
@@ -158,21 +163,25 @@ def _clip(
     """The clip of a window, or why it is skipped."""
     if frames is None:
         return NO_FRAMES
+    centred = centre_principal_point(frames, cameras.intrinsics[window])
+    if centred is None:
+        return OFF_CENTRE
+    frames, lenses, pixels_cut = centred
     if min(frames[0].rgb.shape[:2]) < settings.size:
         return TOO_SMALL.format(settings.size)
     pictures = [frame.rgb for frame in frames]
-    squashed, intrinsics = _squash(frames, cameras.intrinsics[window], settings.size)
+    squashed, intrinsics = _squash(frames, lenses, settings.size)
     motion = mean_motion(squashed)
     if motion < settings.min_motion:
         return STATIC
     poses = cameras.camera_to_world[window]
     found = TrackDepth(settings.median_depth, 0)
     if settings.median_depth is None:
-        found = track_depth(pictures, poses, cameras.intrinsics[window])
+        found = track_depth(pictures, poses, lenses)
     if found.median_depth is None:
         return found.problem or "no depth"
     path = CameraPath(poses, intrinsics, FPS, "scene", found.median_depth).relative().to_unit("scene_depth")
-    return PosedClip(squashed, path, found.median_depth, found.num_points, frames[0].seconds, motion)
+    return PosedClip(squashed, path, found.median_depth, found.num_points, frames[0].seconds, motion, pixels_cut)
 
 
 def _squash(frames: list[TimedFrame], intrinsics: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,8 @@ class VideoFileReport:
     gaps: int = 0  # steps of time too long for 8 frames a second
     clips: int = 0
     skipped_clips: dict[str, int] = field(default_factory=dict)  # reason -> windows of 17 frames
+    columns_cut: int = 0  # most of a clip, so that the principal point of its path is the middle of its pictures
+    rows_cut: int = 0
     seconds_left_over: float = 0.0  # of shots shorter than a clip, and of the ends of longer ones
 
     def skip_clip(self, reason: str) -> None:
@@ -73,6 +75,8 @@ class VideoReport:
             "clips": sum(video.clips for video in self.videos),
             "clips_of_split": self.clips_of_split,
             "skipped_clips": dict(skipped_clips),
+            "most_columns_cut": max((video.columns_cut for video in self.videos), default=0),
+            "most_rows_cut": max((video.rows_cut for video in self.videos), default=0),
             "frames_missing": sum(video.frames_missing for video in self.videos),
             "seconds": sum(video.seconds for video in self.videos),
             "seconds_left_over": sum(video.seconds_left_over for video in self.videos),

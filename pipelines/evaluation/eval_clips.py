@@ -8,6 +8,7 @@ gives the same clips in the same order.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -103,7 +104,7 @@ def read_eval_clips(
 
     Args:
         data: of a folder, its part named like the split if it has such parts, as `camvig data cut-videos` leaves them.
-        split: None is "test"; of a folder without parts, "all" of it.
+        split: None is "test"; of a folder with one part only, that part, with a warning; of a folder without parts, "all" of it.
         size: S, pixels a side.
         num_frames: how many of a clip's frames, from the first.
         moving_objects: of each clip of moving rooms, at most.
@@ -154,7 +155,9 @@ def _folder_of(folder: Path, split: str | None) -> tuple[Path, str]:
     there = [name for name in SPLITS if (folder / name).is_dir()]
     if split is None and not there:
         return folder, "all"
-    wanted = split or "test"
+    wanted = split or (there[0] if len(there) == 1 else "test")
+    if split is None and wanted != "test":
+        warnings.warn(f"{folder} has no split test: measuring on its only one, {wanted}", stacklevel=2)
     if wanted not in there:
         raise ValueError(f"expected a split {wanted} in {folder}, got {', '.join(there) or 'a folder without splits'}")
     return folder / wanted, wanted

@@ -17,6 +17,7 @@ from camvig.dataset_builders.rooms.room_clips import room_clip
 from camvig.dataset_builders.rooms.room_renderer import render
 from camvig.dataset_builders.rooms.room_scenes import sample_scene
 from camvig.dataset_builders.videos.posed_video_cutting import PosedCutSettings, cut_posed_video, pose_windows
+from camvig.dataset_builders.videos.principal_crop import OFF_CENTRE
 from camvig.dataset_builders.videos.video_report import VideoFileReport
 
 UNIT = 0.37  # metres in the unit of the reconstruction
@@ -26,13 +27,15 @@ FRAMES = 52  # at 24 a second: 17 frames at 8 and 3 more
 class Tour:
     """A walk through a room, and what of it is true."""
 
-    def __init__(self, seed: int, move: str):
+    def __init__(self, seed: int, move: str, principal_point: tuple[float, float] = (0.5, 0.5)):
         self.clip = room_clip("train", seed, 0, 32, move=move, threads=1)
         path = CameraPath(self.clip.camera_to_world, self.clip.intrinsics, 8.0, "metre").resample(49, fps=24)
         held = [*range(49), 48, 48, 48]
-        self.path = CameraPath(path.camera_to_world[held], path.intrinsics[held], 24.0, "metre")
-        scene = sample_scene("train", seed)
-        self.frames = render(scene, self.path.camera_to_world, self.path.intrinsics, 160, 1, 1)[0]
+        lenses = path.intrinsics[held]
+        lenses[:, 2:] = principal_point
+        self.path = CameraPath(path.camera_to_world[held], lenses, 24.0, "metre")
+        self.scene = sample_scene("train", seed)
+        self.frames = render(self.scene, self.path.camera_to_world, self.path.intrinsics, 160, 1, 1)[0]
 
     def write(self, file: Path, write_test_video, delay: float = 0.0) -> Path:
         """The mp4, and the text in an unknown unit, with timestamps `delay` seconds late."""
@@ -80,6 +83,23 @@ def test_a_tour_comes_back_as_its_path_in_scene_depths(tour, write_test_video, t
     for index, frame in enumerate(clip.frames):  # the frame of the pose, not the one before or after
         errors = np.abs(frame.astype(int) - small[3 * index : 3 * index + 2]).mean(axis=(1, 2, 3))
         assert errors[0] < 3 and (errors[0] < errors[1] or index == 16)
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot hold")
+def test_a_principal_point_off_the_middle_is_cut_around(write_test_video, tmp_path):
+    tour = Tour(3, "truck_right", principal_point=(0.453, 0.56))
+    (clip,), report = cut(tour.write(tmp_path / "off.mp4", write_test_video))
+    assert (report.columns_cut, report.rows_cut) == clip.pixels_cut == (160 - 145, 160 - 140)
+    expected = tour.path.intrinsics[:49:3] * (160 / 145, 160 / 140, 0, 0) + (0, 0, 0.5, 0.5)
+    np.testing.assert_allclose(clip.path.intrinsics, expected, rtol=1e-6)
+    poses = tour.path.camera_to_world[:49:3]
+    straight, uncut = (render(tour.scene, poses, lens, 64, 1, 1)[0] for lens in (expected, tour.path.intrinsics[:49:3]))
+    errors = [np.abs(clip.frames.astype(int) - other).mean() for other in (straight, uncut)]
+    assert errors[0] < 4 and errors[0] < errors[1] / 3  # as if the camera had been made so
+    text = (tmp_path / "off.txt").read_text().replace(" 0.453 ", " 0.8 ")
+    (tmp_path / "off.txt").write_text(text)
+    clips, report = cut(tmp_path / "off.mp4")
+    assert clips == [] and list(report.skipped_clips) == [OFF_CENTRE] and report.rows_cut == 0
 
 
 @pytest.mark.filterwarnings("ignore:.*cannot hold")

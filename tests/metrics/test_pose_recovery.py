@@ -7,9 +7,17 @@ import pytest
 
 from camvig.dataset_builders.rooms.room_clips import room_clip
 from camvig.metrics.pose_errors import direction_error_degrees, rotation_error_degrees
-from camvig.metrics.pose_recovery import NO_MODEL, NO_TEXTURE, TOO_FEW_MATCHES, recover_poses
+from camvig.metrics.pose_recovery import (
+    NO_MODEL,
+    NO_TEXTURE,
+    TOO_FEW_MATCHES,
+    _find_features,
+    _match,
+    _read_matches,
+    recover_poses,
+)
 
-pytest.importorskip("pycolmap")
+pycolmap = pytest.importorskip("pycolmap")
 LENSES = np.tile([0.8, 0.8, 0.5, 0.5], (5, 1))
 
 
@@ -37,6 +45,20 @@ def test_the_seed_fixes_every_number(truck):
     found, frames, intrinsics, _ = truck
     again = recover_poses(frames, intrinsics, trials=1)
     np.testing.assert_array_equal(again.camera_to_world, found.camera_to_world)
+
+
+def test_a_second_trial_verifies_the_same_matches_as_a_first_one_would(truck, tmp_path):
+    _, frames, intrinsics, _ = truck
+    found = {}
+    for name, seeds in {"second": (0, 1), "first": (1,), "other": (0,)}.items():
+        database = tmp_path / name / "database.db"
+        database.parent.mkdir()
+        _find_features(pycolmap, database, frames, intrinsics, 0)
+        for seed in seeds:
+            _match(pycolmap, database, seed)
+        pairs = _read_matches(pycolmap, database, intrinsics, frames.shape[1:3]).pairs
+        found[name] = {pair: matches.tolist() for pair, matches in pairs.items()}
+    assert found["second"] == found["first"] != found["other"]
 
 
 def test_a_turning_camera_is_found_without_translation():

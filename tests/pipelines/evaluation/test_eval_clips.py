@@ -103,3 +103,13 @@ def test_what_cannot_be_read_is_refused(data, split, count, frames, message):
 def test_a_folder_without_splits_has_none(rendered):
     with pytest.raises(ValueError, match="a folder without splits"):
         read_eval_clips(str(rendered), "validation", 2, 32, 17)
+
+
+def test_a_folder_with_one_split_only_is_measured_on_it_with_a_warning(rendered, tmp_path):
+    (tmp_path / "train").symlink_to(rendered, target_is_directory=True)
+    with pytest.warns(UserWarning, match="has no split test: measuring on its only one, train"):
+        clips, split = read_eval_clips(str(tmp_path), None, 2, 32, 17)
+    assert split == "train" and len(clips) == 2
+    (tmp_path / "validation").mkdir()
+    with pytest.raises(ValueError, match=r"expected a split test in .*, got train, validation"):
+        read_eval_clips(str(tmp_path), None, 2, 32, 17)
