@@ -22,8 +22,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            help="What to measure on: rooms, moving-rooms, a folder of clips (camvig data render-clips, render-rooms, "
-            "cut-videos), or with --videos a folder of RealEstate10K camera files."
+            help="What to measure on: rooms, moving-rooms, panoramas (real places, turns and zooms), a folder of clips "
+            "(camvig data render-clips, render-rooms, cut-videos), or with --videos a folder of RealEstate10K camera files."
         ),
     ] = "rooms",
     split: Annotated[

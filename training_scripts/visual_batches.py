@@ -38,7 +38,9 @@ def clip_arrays(clip: dict) -> dict[str, Any]:
         "flow": flow,
         "visibility": visibility[:, None].astype(np.float32),
         "in_front": in_front[:, None].astype(np.float32),
-        "moving": (clip["object_ids"][1:, None] > 0 if "object_ids" in clip else 0 * in_front[:, None]).astype(np.float32),
+        "moving": (clip["object_ids"][1:, None] > 0 if "object_ids" in clip else 0 * in_front[:, None]).astype(
+            np.float32
+        ),
         "log_inverse_depth": log_inverse_depth(depth),
         "depth_is_known": np.float32(clip["depth_is_known"]),
     }
