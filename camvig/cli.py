@@ -39,7 +39,10 @@ app.command("eval-long")(eval_commands.evaluate_long)
 Checkpoint = Annotated[str, typer.Option(help="A checkpoint folder, a Hub repository, or the embedded camvig-tiny.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sampling.")]
 GuidanceScale = Annotated[
-    float | None, typer.Option(help="Guidance on the camera path: 1 is none, more follows it more strictly.")
+    float | None,
+    typer.Option(
+        help="Guidance on the camera path: 1 is none, more follows it more strictly [default: the checkpoint's]."
+    ),
 ]
 Temperature = Annotated[float | None, typer.Option(help="Temperature of the sampling; 0 takes the likeliest token.")]
 TopK = Annotated[int | None, typer.Option(help="Sample among so many likeliest tokens; 0 means all.")]
@@ -49,7 +52,12 @@ TopP = Annotated[
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
 ]
-BestOf = Annotated[int, typer.Option(help="Sample so many videos and keep the one that follows the path best.")]
+BestOf = Annotated[
+    int | None,
+    typer.Option(
+        help="Sample so many videos and keep the one that follows the path best [default: the checkpoint's, mostly 1]."
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -86,7 +94,7 @@ def generate(
     top_k: TopK = None,
     top_p: TopP = None,
     output_size: OutputSize = None,
-    best_of: BestOf = 1,
+    best_of: BestOf = None,
     recover_poses: Annotated[
         bool,
         typer.Option(
@@ -97,7 +105,7 @@ def generate(
 ) -> None:
     """Make one video, with a .json that says how, and how well it follows the path."""
     job = module("pipelines.video_job")
-    settings = job.VideoSettings.with_defaults(
+    settings = job.VideoSettings(
         guidance_scale=guidance_scale,
         temperature=temperature,
         top_k=top_k,
@@ -135,7 +143,7 @@ def demo(
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make videos of the pictures that ship with camvig."""
-    settings = module("pipelines.video_job").VideoSettings.with_defaults(
+    settings = module("pipelines.video_job").VideoSettings(
         guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
     )
     module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)

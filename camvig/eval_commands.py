@@ -22,8 +22,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            help="What to measure on: rooms, moving-rooms, a folder of clips (camvig data render-clips, render-rooms, "
-            "cut-videos), or with --videos a folder of RealEstate10K camera files."
+            help="What to measure on: rooms, moving-rooms, panoramas (real places, turns and zooms), a folder of clips "
+            "(camvig data render-clips, render-rooms, cut-videos), or with --videos a folder of RealEstate10K camera files."
         ),
     ] = "rooms",
     split: Annotated[
@@ -64,7 +64,7 @@ def evaluate(
     guidance_scale: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Of a checkpoint: how strictly it follows the path; 1 is plain sampling [default: 1.5]."
+            min=0, help="Of a checkpoint: how strictly it follows the path; 1 is plain sampling [default: its own]."
         ),
     ] = None,
     bias: Annotated[
@@ -88,7 +88,6 @@ def evaluate(
         raise typer.BadParameter("expected --json, where the figures go")
     _check_options(not (videos or inputs), best_of, frames, size, guidance_scale, data, moving_objects)
     job = module("pipelines.evaluation.eval_job")
-    optional = {"moving_objects": moving_objects, "guidance_scale": guidance_scale}
     settings = job.EvalSettings(
         data=data,
         split=split,
@@ -101,7 +100,8 @@ def evaluate(
         stride=stride,
         best_of=best_of,
         bias=bias,
-        **{name: value for name, value in optional.items() if value is not None},
+        guidance_scale=guidance_scale,
+        **({} if moving_objects is None else {"moving_objects": moving_objects}),
     )
     if inputs is not None:
         written = [job.write_inputs(settings, inputs)]

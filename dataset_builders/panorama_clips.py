@@ -1,8 +1,8 @@
 """Clips of real places, cut from equirectangular panoramas: pure rotation and zoom, exact in every pixel.
 
 A panorama is seen from one point only, so the camera turns and zooms but never travels, and nothing is ever hidden
-behind something else. A clip depends on its seed and size alone. Moves and lenses are those of the rooms
-(`room_paths.py`) without their travels; how often each occurs is our choice. Left and right are equally likely.
+behind something else. A clip depends on its split, seed and size alone, and no place is in two splits. Moves and lenses are
+those of the rooms (`room_paths.py`) without their travels; how often each occurs is our choice. Left and right are equally likely.
 
 Depth is unknown and does not matter: each pixel is put on one sphere around the camera, as z along the optical axis, so
 that flow and visibility computed from it are those of a pure rotation.
@@ -22,7 +22,12 @@ from ..camera_paths.rigid_motion import pose_matrices
 from .rooms.room_paths import NUM_FRAMES, rotations, sample_lens, sample_path
 
 PANORAMA_FOLDER = Path(__file__).with_name("panoramas")
-PLACES = ("bridge", "dawn", "forest", "hall", "park", "studio", "warehouse")  # all for training; see CREDITS.md
+PLACES = {
+    "train": ("bridge", "dawn", "forest", "hall", "park", "studio", "warehouse"),
+    "test": ("apartment", "city", "lobby", "sunrise"),
+}
+"""Split -> its places; see CREDITS.md."""
+SPLIT_CODES = {"train": 0x9A40, "test": 0x9A41}  # streams of their own: other builders may use the same seeds
 PANORAMA_WIDTH = 1024  # pixels around the horizon
 SUPERSAMPLING = 2
 
@@ -47,16 +52,16 @@ class PanoramaClip:
     camera_to_world: np.ndarray  # [17, 4, 4] rotations; the world's y axis points straight down
     intrinsics: np.ndarray  # [17, 4] normalised fx, fy, cx, cy
     median_depth: float  # of frame 0, always 1
-    scene_seed: int  # number of the place in `PLACES`
+    scene_seed: int  # number of the place among those of its split
     clip_seed: int
-    split: str  # always "train"
+    split: str  # a key of `PLACES`
     move: str  # "pan_right", "zoom_out", "free", "static", ...: a key of `MOVE_SHARES`
     depth_is_known: bool = False
 
     @property
     def place(self) -> str:
         """Name of the panorama."""
-        return PLACES[self.scene_seed]
+        return PLACES[self.split][self.scene_seed]
 
     @property
     def path(self) -> CameraPath:
@@ -64,18 +69,20 @@ class PanoramaClip:
         return CameraPath(self.camera_to_world, self.intrinsics).relative()
 
 
-def panorama_clip(seed: int, size: int = 64) -> PanoramaClip:
+def panorama_clip(seed: int, size: int = 64, split: str = "train") -> PanoramaClip:
     """The clip of this seed: a random place, view, lens, move and exposure, as 17 frames of `size` x `size` pixels."""
+    if split not in PLACES:
+        raise ValueError(f"expected {' or '.join(PLACES)} as split of the panoramas, got {split}: there is none")
     if not 8 <= size <= 512:
         raise ValueError(f"expected a size of 8 to 512 pixels, got {size}")
-    rng = np.random.default_rng((seed, 0x9A40))  # a stream of its own: other builders may use the same seeds
-    place = int(rng.integers(len(PLACES)))
+    rng = np.random.default_rng((seed, SPLIT_CODES[split]))
+    place = int(rng.integers(len(PLACES[split])))
     flipped = bool(rng.random() < 0.5)
     path = sample_path(rng, str(rng.choice(list(MOVE_SHARES), p=list(MOVE_SHARES.values()))))
     turns = _sample_first_rotation(rng) @ path.camera_to_world[:, :3, :3]  # [17, 3, 3]
     intrinsics = np.tile(sample_lens(rng), (NUM_FRAMES, 1))
     intrinsics[:, :2] *= path.zoom[:, None]
-    frames = render_panorama(PLACES[place], flipped, turns, intrinsics, size)
+    frames = render_panorama(PLACES[split][place], flipped, turns, intrinsics, size)
     distances = np.linalg.norm(camera_rays(intrinsics, size), axis=-1)  # of points at z = 1
     return PanoramaClip(
         frames=cv2.transform(frames.reshape(-1, size, 3), sample_exposure(rng)).reshape(frames.shape),
@@ -85,7 +92,7 @@ def panorama_clip(seed: int, size: int = 64) -> PanoramaClip:
         median_depth=1.0,
         scene_seed=place,
         clip_seed=seed,
-        split="train",
+        split=split,
         move=path.move,
     )
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, GenerationConfig, GenerationMixin, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput
 
@@ -32,6 +32,7 @@ from .configuration_camvig import CamViGConfig
 from .cost import TransformerCost, transformer_cost
 from .embeddings import CameraEmbedding, ChainedFactorHead, SpaceTimePositions, Table, VideoContext, VisualEmbedding
 from .generation import FactorSampler, check_sampling, write_video
+from .generation_defaults import GENERATION_DEFAULTS
 from .matmul_attention import MATMUL_ATTENTION
 from .motion_autoencoder import PictureAutoencoder
 from .picture_features import PictureFeatures
@@ -40,6 +41,7 @@ from .transformer_inputs import check_camera_ids, check_visual_ids
 
 __all__ = ["MATMUL_ATTENTION", "CamViGForConditionalGeneration", "CamViGOutput"]
 
+SAMPLING = ("guidance_scale", "temperature", "top_k", "top_p")
 SPECIAL_TOKENS = ("<camera>", "</camera>", "<image>", "</image>", "<video>")
 
 
@@ -62,9 +64,10 @@ class CamViGOutput(ModelOutput):
     padding_share: Tensor | None = None
 
 
-class CamViGForConditionalGeneration(PreTrainedModel):
+class CamViGForConditionalGeneration(PreTrainedModel, GenerationMixin):
     """The multimodal transformer of CamViG (section 3). `forward` trains it, `generate_video` samples from it.
 
+    `generation_config` (`generation_config.json`) says how: `GENERATION_DEFAULTS`, unless the checkpoint says otherwise.
     `cost()` tells what it costs, as it stands: parameters, FLOPs and bytes a sample (`cost.TransformerCost`).
     """
 
@@ -83,6 +86,7 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         text_config: Any = config.get_text_config()
         text_config.vocab_size, text_config.pad_token_id = 1, None
         super().__init__(config)
+        self.generation_config = GenerationConfig(**GENERATION_DEFAULTS)
         self.decoder = AutoModel.from_config(text_config)
         self.decoder.set_input_embeddings(None)  # type: ignore[arg-type]  # an unused parameter would stop DDP
         self.special_tokens = Table(len(SPECIAL_TOKENS), text_config.hidden_size, 0.1)
@@ -106,6 +110,15 @@ class CamViGForConditionalGeneration(PreTrainedModel):
             config.picture_feature_blocks,
             config.get_text_config().hidden_size,
         )
+
+    def adjust_generation_fn(self, *args: Any, **kwargs: Any):
+        """transformers' own reading of `generation_config.json`; what the file leaves open has our defaults, not transformers'."""
+        super().adjust_generation_fn(*args, **kwargs)
+        if self.generation_config._from_model_config:  # there is no such file
+            self.generation_config = GenerationConfig(**GENERATION_DEFAULTS)
+        for name, value in GENERATION_DEFAULTS.items():
+            if getattr(self.generation_config, name, None) is None:
+                setattr(self.generation_config, name, value)
 
     @property
     def prefix_length(self) -> int:
@@ -251,6 +264,11 @@ class CamViGForConditionalGeneration(PreTrainedModel):
         )
         context = (self.positions.video() + self.video_context.static(image, camera)).expand(len(image_ids), -1, -1)
         return prefix, context
+
+    def generate(self, image_ids: Tensor, camera_ids: Tensor | None = None, **given: Any) -> Tensor:  # type: ignore[override]
+        """`generate_video`, with the settings of `generation_config` where none are given. transformers' own loop writes text."""
+        stored = {name: getattr(self.generation_config, name) for name in SAMPLING}
+        return self.generate_video(image_ids, camera_ids, **{**stored, **given})
 
     @torch.no_grad()
     def generate_video(

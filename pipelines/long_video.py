@@ -22,7 +22,7 @@ from .camera_round_trip import warn_misheard
 from .picture_files import PictureLike
 from .pipeline_inputs import check_settings
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from .sampling_settings import SamplingSettings, settled_best_of
 
 
 class LongVideos:
@@ -45,16 +45,16 @@ class LongVideos:
         camera_path: CameraPath,
         *,
         median_depths: Sequence[float] | None = None,
-        guidance_scale: float = DEFAULT_SAMPLING.guidance_scale,
-        temperature: float = DEFAULT_SAMPLING.temperature,
-        top_k: int = DEFAULT_SAMPLING.top_k,
-        top_p: float = DEFAULT_SAMPLING.top_p,
+        guidance_scale: float | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
         callback: Callable[[int, int], None] | None = None,
         return_score: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
     ) -> CamViGPipelineOutput:
         """Make one video along a path of any length from 2 poses on.
 
@@ -83,7 +83,10 @@ class LongVideos:
                 "so use CameraPath.from_text(text, num_frames=65)"
             )
         stretches = cut_into_stretches(camera_path, self.num_frames, median_depths)
-        sampling = SamplingSettings(guidance_scale, temperature, top_k, top_p)
+        sampling = SamplingSettings.of(
+            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p
+        )
+        best_of = settled_best_of(self, best_of, sampling, stretches)
         check_settings(self.visual_tokenizer.config, stretches, sampling, generator, output_type, output_size, best_of)
         score = load_score(return_score or best_of > 1)
 

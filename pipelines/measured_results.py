@@ -19,6 +19,10 @@ FLOW_ROWS = {
 }
 """Records before these controls existed have some of them."""
 
+WORLDS = {"rooms": "procedural rooms", "panoramas": "panoramas of real places"}
+UNSEEN = {"rooms": "whose scenes and textures training never saw", "panoramas": "which training never saw"}
+"""Said of the split test."""
+
 
 def read_results(file: Path) -> dict[str, Any]:
     """The JSON of an evaluation.
@@ -45,7 +49,8 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
         machine: where it was timed (" on two cores"), which the figures do not say.
     """
     flow, psnr, hidden, mirror = scores["flow_mse"], scores["psnr"], scores["psnr_hidden"], scores["mirror"]
-    world = "procedural rooms" if scores.get("data", "rooms") == "rooms" else f"`{scores['data']}`"
+    data = scores.get("data", "rooms")
+    world = WORLDS.get(data, f"`{data}`")
     rows = [
         f"| {words} | {flow[name]:.3f} | {flow[name] / flow['static']:.2f} |"
         for name, words in FLOW_ROWS.items()
@@ -56,8 +61,8 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
         for name, score in scores["flow_mse_by_move"].items()
         if score["static"] > 0
     ]
-    never_seen = scores["split"] == "test" and world == "procedural rooms"
-    split = "whose scenes and textures training never saw" if never_seen else f"({scores['split']} split)"
+    never_seen = scores["split"] == "test" and data in WORLDS
+    split = UNSEEN[data] if never_seen else f"({scores['split']} split)"
     not_shown = (
         f"; on pixels that the first frame does not show {hidden['reconstruction']:.1f} and {hidden['model']:.1f} dB"
         if hidden["model"] is not None

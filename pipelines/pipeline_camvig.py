@@ -35,7 +35,7 @@ from .picture_files import PictureLike
 from .pipeline_files import PipelineFiles
 from .pipeline_inputs import check_settings, pair_inputs, to_reference
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from .sampling_settings import SamplingSettings, settled_best_of
 
 
 class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
@@ -71,19 +71,22 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         image: PictureLike | Sequence[PictureLike],
         camera_path: str | CameraPath | Sequence[str | CameraPath | None] | None,
         *,
-        guidance_scale: float = DEFAULT_SAMPLING.guidance_scale,
-        temperature: float = DEFAULT_SAMPLING.temperature,
-        top_k: int = DEFAULT_SAMPLING.top_k,
-        top_p: float = DEFAULT_SAMPLING.top_p,
+        guidance_scale: float | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
         return_dict: bool = True,
         callback: Callable[[int, int], None] | None = None,
         return_score: bool = False,
-        best_of: int = 1,
+        best_of: int | None = None,
     ) -> CamViGPipelineOutput:
         """Make videos.
+
+        What is None of guidance_scale, temperature, top_k, top_p and best_of is what the checkpoint says
+        (`transformer.generation_config`).
 
         Args:
             image: a picture (PIL image, `[H, W, 3]` uint8 array, or file), or a list of them, of any sizes.
@@ -112,7 +115,10 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         """
         # 1. Check what can be checked before any work
         images, paths = pair_inputs(image, camera_path)
-        sampling = SamplingSettings(guidance_scale, temperature, top_k, top_p)
+        sampling = SamplingSettings.of(
+            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p
+        )
+        best_of = settled_best_of(self, best_of, sampling, paths)
         config: Any = self.visual_tokenizer.config
         check_settings(config, paths, sampling, generator, output_type, output_size, best_of)
         score = load_score(return_score or best_of > 1)

@@ -16,7 +16,7 @@ from ..camera_paths.camera_path import CameraPath
 from .camera_path_input import outside_training, prepare_camera_path
 from .camera_round_trip import RoundTrip, round_trip
 from .pipeline_camvig import CamViGPipeline
-from .sampling_settings import DEFAULT_SAMPLING
+from .sampling_settings import SamplingSettings
 
 TIMED_IDS = 16
 
@@ -65,17 +65,18 @@ def run_cost(prepared: CameraPath, pipeline: CamViGPipeline) -> Cost:
         if done >= timed:
             raise _Enough
 
+    sampling = SamplingSettings.of(pipeline)
     size = pipeline.visual_tokenizer.config.image_size
     image_ids = pipeline.encode_pictures([torch.zeros(1, 3, size, size)])
     pipeline.set_progress_bar_config(disable=True)
     started = time.perf_counter()
     with contextlib.suppress(_Enough):
-        pipeline.generate_ids(image_ids, [pipeline.encode_path(prepared)], None, asdict(DEFAULT_SAMPLING), stop_early)
+        pipeline.generate_ids(image_ids, [pipeline.encode_path(prepared)], None, asdict(sampling), stop_early)
     first, last = times[0], times[-1]
     per_id = (last - first) / (len(times) - 1) if len(times) > 1 else first - started
     return Cost(
         video_ids=total,
-        passes_per_id=1 if DEFAULT_SAMPLING.guidance_scale == 1 else 2,
+        passes_per_id=1 if sampling.guidance_scale == 1 else 2,
         parameters=sum(p.numel() for part in pipeline.components.values() for p in part.parameters()),
         seconds=(first - started) + per_id * (total - 1),
     )

@@ -1,9 +1,14 @@
-"""How ids are drawn. The defaults stand here and nowhere else.
+"""How ids are drawn: what the caller says, and for the rest what the checkpoint says. Settled here and nowhere else.
 
-They were chosen on validation clips, with `benchmarks/choose_sampling.py`.
+A checkpoint says it in `transformer/generation_config.json` (`transformers.GenerationConfig`); one without that file has the
+numbers of `modeling_camvig.generation_defaults`.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,28 @@ class SamplingSettings:
         top_p: sample among the likeliest choices that together have this probability.
     """
 
-    guidance_scale: float = 1.5
-    temperature: float = 0.5
-    top_k: int = 0
-    top_p: float = 1.0
+    guidance_scale: float
+    temperature: float
+    top_k: int
+    top_p: float
+
+    @classmethod
+    def of(cls, pipeline: Any, **given: float | None) -> SamplingSettings:
+        """What is given; for what is left out or None, what the checkpoint of a `CamViGPipeline` says."""
+        stored = pipeline.transformer.generation_config
+        chosen = {field.name: given.pop(field.name, None) for field in fields(cls)}
+        if given:
+            raise TypeError(f"expected settings of sampling, got {', '.join(given)}")
+        return cls(**{name: getattr(stored, name) if value is None else value for name, value in chosen.items()})
 
 
-DEFAULT_SAMPLING = SamplingSettings()
+def settled_best_of(pipeline: Any, given: int | None, sampling: SamplingSettings, camera_paths: Sequence[Any]) -> int:
+    """How many candidates a video has: what is given, else what the checkpoint says.
+
+    The checkpoint's number counts only where there is something to choose among (a temperature above 0) and to choose by (a
+    path for every video); else it is 1.
+    """
+    if given is not None:
+        return given
+    can_choose = sampling.temperature > 0 and all(path is not None for path in camera_paths)
+    return pipeline.transformer.generation_config.best_of if can_choose else 1

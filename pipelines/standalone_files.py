@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 from ..camera_paths.atomic_file import write_then_rename
+from ..modeling_camvig.generation_defaults import GENERATION_DEFAULTS
 from .join_modules import join_modules, libraries_of
 
 PIPELINE_FILE = ("pipeline_camvig", "pipelines.pipeline_camvig", "CamViGPipeline")
@@ -56,7 +57,8 @@ def write_standalone_files(folder: Path, version: str) -> list[str]:
     joined = {folder / f"{file}.py": join_modules(module, class_name, version, LEFT_OUT, STAND_INS)}
     index["_class_name"] = [file, class_name]
     for component, (file, module, class_name) in COMPONENT_FILES.items():
-        joined[folder / component / f"{file}.py"] = join_modules(module, class_name, version, LEFT_OUT)
+        own = _own_defaults(folder / component / "generation_config.json")
+        joined[folder / component / f"{file}.py"] = join_modules(module, class_name, version, LEFT_OUT, own)
         index[component] = [file, class_name]
         _compute_in_float32(folder / component / "config.json")
     for path, text in joined.items():
@@ -64,6 +66,16 @@ def write_standalone_files(folder: Path, version: str) -> list[str]:
     with write_then_rename(index_file) as temporary:
         temporary.write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     return sorted({library for text in joined.values() for library in libraries_of(text)})
+
+
+def _own_defaults(generation_config: Path) -> dict[str, str]:
+    """The defaults of a component's file: diffusers does not fetch `generation_config.json`, so its numbers stand in the code."""
+    if not generation_config.is_file():
+        return {}
+    stored = json.loads(generation_config.read_text(encoding="utf-8"))
+    numbers = {name: stored.get(name, value) for name, value in GENERATION_DEFAULTS.items()}
+    source = f'"""What this checkpoint\'s generation_config.json says."""\n\nGENERATION_DEFAULTS = {numbers!r}\n'
+    return {"modeling_camvig.generation_defaults": source}
 
 
 def _compute_in_float32(config_file: Path) -> None:

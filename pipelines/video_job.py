@@ -35,16 +35,26 @@ SUFFIXES = (".mp4", ".gif", ".png")
 
 
 @dataclass(frozen=True)
-class VideoSettings(SamplingSettings):
-    """How a video is made: how ids are drawn, the shorter side (None: the picture's, at most 512), the best of how many."""
+class VideoSettings:
+    """How a video is to be made; what is None the checkpoint says."""
 
-    output_size: int | None = None
-    best_of: int = 1
+    guidance_scale: float | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    output_size: int | None = None  # the shorter side; None: the picture's, at most 512
+    best_of: int | None = None
 
-    @classmethod
-    def with_defaults(cls, **given: float | int | None) -> VideoSettings:
-        """What is None keeps its default."""
-        return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    def settled(self, pipeline: CamViGPipeline, best_of: int) -> dict[str, float | None]:
+        """What a video was made with, which had `best_of` candidates."""
+        sampling = SamplingSettings.of(
+            pipeline,
+            guidance_scale=self.guidance_scale,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+        )
+        return {**asdict(sampling), "output_size": self.output_size, "best_of": best_of}
 
 
 @dataclass(frozen=True)
@@ -180,13 +190,13 @@ def make_long_video(
     seconds = time.perf_counter() - started
     assert output.scores and output.candidate_scores and output.chosen
     scores = [score for score in output.scores if score is not None]
-    videos = len(scores) * settings.best_of
-    frames, record = _recorded(pipeline, output, path, seed, settings, origin, seconds, videos)
+    best_of = len(output.candidate_scores[0])
+    frames, record = _recorded(pipeline, output, path, seed, settings, origin, seconds, best_of, len(scores))
     known = [score.score for score in scores if not math.isnan(score.score)]
     mean = round(sum(known) / len(known), 4) if known else None
     record["stretches"] = len(scores)
     record["score"] = {"score": mean, "stretches": [score.fields() for score in scores]}
-    if settings.best_of > 1:
+    if best_of > 1:
         record["chosen"] = output.chosen
         record["candidates"] = [[score.fields() for score in stretch] for stretch in output.candidate_scores]
     return MadeVideo(frames, path, record)
@@ -200,16 +210,17 @@ def _recorded(
     settings: VideoSettings,
     origin: dict[str, str],
     seconds: float,
-    videos: int,
+    best_of: int,
+    stretches: int = 1,
 ) -> tuple[list[Image.Image], dict]:
-    """The frames, and how they were made; `videos` is how many were sampled, candidates and stretches together."""
+    """The frames, and how they were made, of so many candidates a stretch."""
     frames = output.frames[0]
-    tokens = videos * pipeline.transformer.config.num_video_tokens
+    tokens = best_of * stretches * pipeline.transformer.config.num_video_tokens
     return frames, {
         **origin,
         "camera_path_in_words": path.describe(),
         "seed": seed,
-        "settings": asdict(settings),
+        "settings": settings.settled(pipeline, best_of),
         "frames": len(frames),
         "width": frames[0].width,
         "height": frames[0].height,

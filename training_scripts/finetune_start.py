@@ -96,6 +96,7 @@ def initialize(model: nn.Module, folder: Path):
     if not isinstance(model, CamViGForConditionalGeneration):  # with adapters around it
         return load_weights(model, folder)
     saved = read_transformer(folder)
+    model.generation_config = saved.generation_config
     new = {name: weight for name, weight in model.state_dict().items() if name.startswith(NEWER_INPUTS)}
     learned = {name: torch.zeros_like(weight) for name, weight in new.items() if name in dict(model.named_parameters())}
     try:

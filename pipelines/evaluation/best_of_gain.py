@@ -18,7 +18,7 @@ from ...camera_paths.camera_path import CameraPath
 from ...metrics.flow_mse import dis_flow, flow_mse_between
 from ..clip_score import score_clip
 from ..pipeline_camvig import CamViGPipeline
-from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from ..sampling_settings import SamplingSettings
 from .eval_clips import EvalClip
 from .generation import generate, to_picture
 from .pose_scores import spread_indices
@@ -56,7 +56,7 @@ def sample_candidates(
     paths: list[CameraPath],
     candidates: int,
     seed: int = 0,
-    settings: SamplingSettings = DEFAULT_SAMPLING,
+    settings: SamplingSettings | None = None,
 ) -> np.ndarray:
     """Videos [C, M, T, S, S, 3] uint8 of pictures `[1, 3, S, S]` and paths, video m of clip c from the seed `seed` + 1000 m + c."""
     clips = len(paths)
@@ -72,7 +72,7 @@ def measured_gain(
     clips: list[EvalClip],
     candidates: int,
     seed: int,
-    settings: SamplingSettings = DEFAULT_SAMPLING,
+    settings: SamplingSettings,
 ) -> dict[str, Any]:
     """`best_of_gain` on at most 16 clips, spread evenly, for 1, 2, 4, ... and all of `candidates`."""
     chosen = [clips[index] for index in spread_indices(len(clips), GAIN_CLIPS)]

@@ -23,11 +23,13 @@ from ...dataset_builders.clip_folders import spread_clips
 from ...dataset_builders.clip_length import FPS, NUM_FRAMES
 from ...dataset_builders.clip_variants import is_in_range, mirrored, relative_path, reversed_in_time
 from ...dataset_builders.exact_flow import FlowParts, flow_to_first_frame, forward_flow_parts
+from ...dataset_builders.panorama_clips import panorama_clip
 from ...dataset_builders.rooms.room_clips import room_clips
 
 FEWEST_FRAMES = 3
 SPLITS = ("train", "validation", "test")
 ROOMS = ("rooms", "moving-rooms")
+PANORAMAS = "panoramas"
 MOVING_OBJECTS = 2
 
 
@@ -40,7 +42,7 @@ class EvalClip:
     move: str
     frames: np.ndarray  # [T, S, S, 3] uint8
     path: CameraPath
-    depth: np.ndarray | None  # [T, S, S] float32, z in the unit of camera_to_world
+    depth: np.ndarray | None  # [T, S, S] float32, z in the unit of camera_to_world; of panoramas that of a sphere
     camera_to_world: np.ndarray  # [T, 4, 4], in the unit of depth; of no scale that is known without it
     object_ids: np.ndarray | None = (
         None  # [T, S, S] uint8, k = shows object k - 1 that moves by itself; None: nothing does
@@ -100,11 +102,12 @@ class EvalClip:
 def read_eval_clips(
     data: str, split: str | None, count: int, size: int, num_frames: int, moving_objects: int = MOVING_OBJECTS
 ) -> tuple[list[EvalClip], str]:
-    """At most `count` clips of `data`, one of `ROOMS` or a folder of clips, and the name of their split.
+    """At most `count` clips of `data`, one of `ROOMS`, `PANORAMAS` or a folder of clips, and the name of their split.
 
     Args:
         data: of a folder, its part named like the split if it has such parts, as `camvig data cut-videos` leaves them.
         split: None is "test"; of a folder with one part only, that part, with a warning; of a folder without parts, "all" of it.
+            Panoramas have no "validation".
         size: S, pixels a side.
         num_frames: how many of a clip's frames, from the first.
         moving_objects: of each clip of moving rooms, at most.
@@ -117,13 +120,16 @@ def read_eval_clips(
     if data in ROOMS:
         split = split or "test"
         clips = _rooms(split, count, size, moving_objects if data == "moving-rooms" else 0)
+    elif data == PANORAMAS:
+        split = split or "test"
+        clips = [_panorama(split, seed, size) for seed in range(count)]
     else:
         folder, split = _folder_of(Path(data), split)
         clips = [_of_folder(clip, size) for clip in spread_clips(folder, count)]
     if len(clips) < 2:
         raise ValueError(
             f"expected at least 2 clips with a camera path, so that one can take another's path, got {len(clips)}"
-            + ("" if data in ROOMS else f" in {data}")
+            + ("" if data in (*ROOMS, PANORAMAS) else f" in {data}")
         )
     names = [clip.name for clip in clips]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -149,9 +155,24 @@ def _rooms(split: str, count: int, size: int, moving_objects: int) -> list[EvalC
     ]
 
 
+def _panorama(split: str, seed: int, size: int) -> EvalClip:
+    """The camera only turns and zooms, so flow and hidden regions by its stand-in depth are exact."""
+    clip = panorama_clip(seed, size, split)
+    return EvalClip(
+        name=f"panorama-{split}-{clip.place}-{seed:06d}",
+        scene=clip.place,
+        move=clip.move,
+        frames=clip.frames,
+        path=clip.path,
+        depth=clip.depth,
+        camera_to_world=clip.camera_to_world,
+    )
+
+
 def _folder_of(folder: Path, split: str | None) -> tuple[Path, str]:
     if not folder.is_dir():
-        raise ValueError(f"expected rooms, moving-rooms or a folder of clips as data, got {folder}: no such folder")
+        names = ", ".join((*ROOMS, PANORAMAS))
+        raise ValueError(f"expected {names} or a folder of clips as data, got {folder}: no such folder")
     there = [name for name in SPLITS if (folder / name).is_dir()]
     if split is None and not there:
         return folder, "all"

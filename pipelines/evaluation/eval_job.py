@@ -7,7 +7,7 @@ with which settings, versions and seed.
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from ...dataset_builders.clip_length import NUM_FRAMES
 from ..json_values import without_nan
 from ..output_files import check_output_files, write_json, write_output_files
-from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from ..sampling_settings import SamplingSettings
 from ..video_job import load_pipeline
 from .best_of_gain import measured_gain
 from .eval_clips import MOVING_OBJECTS, EvalClip, read_eval_clips
@@ -46,11 +46,7 @@ class EvalSettings:
     best_of: int = 1
     bias: bool = True
     moving_objects: int = MOVING_OBJECTS  # of moving rooms
-    guidance_scale: float = DEFAULT_SAMPLING.guidance_scale  # of a checkpoint
-
-    @property
-    def sampling(self) -> SamplingSettings:
-        return replace(DEFAULT_SAMPLING, guidance_scale=self.guidance_scale)
+    guidance_scale: float | None = None  # of a checkpoint; None: what it says itself
 
     def read_clips(self, size: int, num_frames: int) -> tuple[list[EvalClip], str]:
         return read_eval_clips(self.data, self.split, self.clips, size, num_frames, self.moving_objects)
@@ -64,17 +60,12 @@ def measure_checkpoint(
     pipeline = load_pipeline(checkpoint)
     size = pipeline.visual_tokenizer.config.image_size
     clips, split = settings.read_clips(size, pipeline.num_frames)
+    sampling = SamplingSettings.of(pipeline, guidance_scale=settings.guidance_scale)
     found = evaluate_pipeline(
-        pipeline,
-        clips,
-        settings.seed,
-        settings.pose_clips,
-        settings.pose_trials,
-        settings.bias,
-        sampling=settings.sampling,
+        pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias, sampling=sampling
     )
     if settings.best_of > 1:
-        found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed, settings.sampling)
+        found.figures["best_of"] = measured_gain(pipeline, clips, settings.best_of, settings.seed, sampling)
     return _write(found, {"checkpoint": checkpoint}, split, settings, json_file, page, sheet)
 
 

@@ -18,7 +18,7 @@ import torch
 
 from ...metrics.flow_mse import dis_flow
 from ..pipeline_camvig import CamViGPipeline
-from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from ..sampling_settings import SamplingSettings
 from .bias import bias_of
 from .controls import depth_warp, planar_warp, reencoded, static_video
 from .eval_clips import EvalClip
@@ -255,9 +255,10 @@ def evaluate_pipeline(
     pose_trials: int = 2,
     with_bias: bool = True,
     *,
-    sampling: SamplingSettings = DEFAULT_SAMPLING,
+    sampling: SamplingSettings | None = None,
 ) -> Evaluation:
-    """`evaluate` of a checkpoint, with its sampling settings and how long one video alone takes."""
+    """`evaluate` of a checkpoint, with its sampling settings (its own if None) and how long one video alone takes."""
+    sampling = sampling or SamplingSettings.of(pipeline)
     pipeline.set_progress_bar_config(disable=True)
     found = evaluate(clips, PipelineSource(pipeline, sampling), seed, pose_clips, pose_trials, with_bias)
     found.figures.update(timing(pipeline, clips[0], seed, sampling), settings=asdict(sampling))
@@ -265,9 +266,7 @@ def evaluate_pipeline(
 
 
 @torch.no_grad()
-def timing(
-    pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: SamplingSettings = DEFAULT_SAMPLING
-) -> dict[str, float]:
+def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: SamplingSettings) -> dict[str, float]:
     """Seconds of one video alone, ids and frames, and the tokens a second of its ids."""
     picture = to_picture(clip.frames[0]).to(pipeline.transformer.device)
     started = time.perf_counter()

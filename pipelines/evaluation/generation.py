@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ...camera_paths.camera_path import CameraPath
 from ...dataset_builders.estimated_flow import estimated_backward_flow
 from ..pipeline_camvig import CamViGPipeline
-from ..sampling_settings import DEFAULT_SAMPLING, SamplingSettings
+from ..sampling_settings import SamplingSettings
 from .eval_clips import EvalClip
 from .requests import Request, Videos
 
@@ -26,7 +26,7 @@ BATCH_SIZE = 16
 class PipelineSource:
     """A checkpoint as a `VideoSource`."""
 
-    def __init__(self, pipeline: CamViGPipeline, settings: SamplingSettings = DEFAULT_SAMPLING):
+    def __init__(self, pipeline: CamViGPipeline, settings: SamplingSettings):
         self.pipeline, self.settings = pipeline, settings
 
     def videos(self, kind: str, requests: list[Request]) -> Videos:
@@ -45,11 +45,10 @@ def generate_with_controls(
     pictures: list[Tensor],
     paths: list[CameraPath],
     seeds: list[int],
-    settings: SamplingSettings = DEFAULT_SAMPLING,
 ) -> dict[str, Videos]:
     """As `generate`, three times: `model` with the true paths, `wrong_path` with the next clip's, `no_camera` with none."""
     asked = {"model": paths, "wrong_path": paths[1:] + paths[:1], "no_camera": [None] * len(paths)}
-    return {name: generate(pipeline, pictures, given, seeds, settings) for name, given in asked.items()}
+    return {name: generate(pipeline, pictures, given, seeds) for name, given in asked.items()}
 
 
 @torch.no_grad()
@@ -58,11 +57,11 @@ def generate(
     pictures: list[Tensor],
     paths: list[CameraPath] | list[None] | list[CameraPath | None],
     seeds: list[int],
-    settings: SamplingSettings = DEFAULT_SAMPLING,
+    settings: SamplingSettings | None = None,
     description: str | None = None,
 ) -> Videos:
-    """Pictures and paths, one seed each -> videos; a progress bar with a description."""
-    videos = []
+    """Pictures and paths, one seed each -> videos; a progress bar with a description. Without settings the checkpoint's."""
+    videos, settings = [], settings or SamplingSettings.of(pipeline)
     starts = range(0, len(pictures), BATCH_SIZE)
     for start in tqdm(starts, desc=description, mininterval=5) if description else starts:
         part = slice(start, start + BATCH_SIZE)

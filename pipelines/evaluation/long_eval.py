@@ -17,7 +17,7 @@ from ...dataset_builders.clip_length import NUM_FRAMES
 from ..json_values import without_nan
 from ..output_files import check_output_files, write_json, write_output_files
 from ..pipeline_camvig import CamViGPipeline
-from ..sampling_settings import DEFAULT_SAMPLING
+from ..sampling_settings import SamplingSettings
 from ..video_job import load_pipeline
 from .eval_job import versions
 from .evaluate import Clock
@@ -80,7 +80,7 @@ def evaluate_long(pipeline: CamViGPipeline, clips: list[LongEvalClip], seed: int
             }
             for index, clip in enumerate(clips)
         ],
-        "settings": asdict(DEFAULT_SAMPLING),
+        "settings": asdict(SamplingSettings.of(pipeline)),
         "seconds": clock.seconds,
     }
     return LongEvaluation(figures, clips, videos)

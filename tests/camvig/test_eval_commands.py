@@ -45,6 +45,20 @@ def test_moving_rooms_and_guidance(tiny_checkpoint, tmp_path, capsys):
     assert first["no_camera"] == second["no_camera"] and first["static"] == second["static"]
 
 
+def test_panoramas_have_every_control_and_nothing_that_moves(tiny_checkpoint, tmp_path):
+    file = tmp_path / "eval.json"
+    options = ["--data", "panoramas", "--clips", "3", "--pose-clips", "0", "--json", str(file)]
+    assert main(["eval", str(tiny_checkpoint), *options]) == 0
+    found = json.loads(file.read_text())
+    assert (found["data"], found["split"], found["clips"]) == ("panoramas", "test", 3)
+    assert {clip["scene"] for clip in found["per_clip"]} <= {"apartment", "city", "lobby", "sunrise"}
+    assert all(value > 0 for value in found["flow_mse"].values())
+    assert found["flow_mse"]["depth_warp"] == pytest.approx(found["flow_mse"]["planar_warp"], rel=0.05)
+    assert found["flow_mse"]["planar_warp"] < found["flow_mse"]["static"] / 2
+    assert found["planar_warp_depths"] == [None] * 3  # infinity: nothing travels
+    assert found["motion"]["clips"] == 0 and found["motion"]["kept"] is None
+
+
 def test_inputs_are_exported(tmp_path, capsys):
     command = ["eval", "--export-inputs", str(tmp_path / "inputs"), "--clips", "2", "--size", "32", "--frames", "9"]
     assert main(command) == 0
@@ -61,7 +75,7 @@ def test_inputs_are_exported(tmp_path, capsys):
         (
             ["--json", "e.json", "--data", "cities"],
             1,
-            "expected rooms, moving-rooms or a folder of clips as data, got cities",
+            "expected rooms, moving-rooms, panoramas or a folder of clips as data, got cities",
         ),
         (["--json", "e.json", "--checkpoint", "x", "--videos", "y"], 1, "expected one thing to measure"),
         (["--json", "e.json", "--videos", "y", "--best-of", "2"], 1, "expected --best-of with a checkpoint only"),
@@ -72,6 +86,7 @@ def test_inputs_are_exported(tmp_path, capsys):
         ),
         (["--json", "e.json", "--moving-objects", "2"], 1, "--moving-objects with --data moving-rooms only, got rooms"),
         (["--json", "e.json", "--data", "moving-rooms", "--moving-objects", "4"], 2, "less than or equal to 3"),
+        (["--json", "e.json", "--data", "panoramas", "--split", "validation"], 1, "expected train or test as split"),
         (["--json", "e.json", "--frames", "9"], 1, "a checkpoint has its own"),
         (["--json", "e.json", "--videos", "nowhere"], 1, "expected a folder of videos, got nowhere"),
         (["--json", "e.json", "--split", "holiday"], 2, "holiday"),

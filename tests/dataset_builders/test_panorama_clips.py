@@ -104,13 +104,40 @@ def test_clips_are_functions_of_their_seed():
     assert not np.array_equal(first.frames, other.frames)
 
 
+def test_training_clips_stay_what_they_were():
+    """Drawn before there were splits: caches and the shipped tokenizer were made of these."""
+    drawn = [(clip.place, clip.move) for clip in tiny_clips()[:6]]
+    places = ["park", "studio", "hall", "studio", "park", "warehouse"]
+    assert drawn == list(
+        zip(places, ["zoom_in", "tilt_down", "pan_left", "zoom_out", "roll_right", "pan_left"], strict=True)
+    )
+    np.testing.assert_allclose(panorama_clip(5, size=8).intrinsics[0], [0.80646905, 1.13132141, 0.5, 0.5], rtol=1e-7)
+
+
+def test_places_of_the_test_split_are_in_no_training_clip():
+    held_out = [panorama_clip(seed, 8, "test") for seed in range(40)]
+    assert {clip.split for clip in held_out} == {"test"}
+    assert {clip.place for clip in held_out} == {"apartment", "city", "lobby", "sunrise"}
+    assert not {clip.place for clip in held_out} & {clip.place for clip in tiny_clips()}
+    assert not set(PLACES["train"]) & set(PLACES["test"])
+    pictures = {file.stem: file.read_bytes() for file in PANORAMA_FOLDER.glob("*.jpg")}
+    assert set(pictures) == {*PLACES["train"], *PLACES["test"]} and len(set(pictures.values())) == 11
+    paths = zip(held_out, tiny_clips(), strict=False)
+    assert not any(np.array_equal(clip.camera_to_world, other.camera_to_world) for clip, other in paths)
+
+
+def test_there_is_no_validation_split():
+    with pytest.raises(ValueError, match="expected train or test as split of the panoramas, got validation"):
+        panorama_clip(0, split="validation")
+
+
 def test_shapes_and_conventions():
     clip = panorama_clip(1, size=16)
     assert clip.frames.shape == (17, 16, 16, 3) and clip.frames.dtype == np.uint8
     assert clip.depth.shape == (17, 16, 16) and clip.depth.dtype == np.float32
     assert np.median(clip.depth[0]) == pytest.approx(1.0)
     assert not clip.depth_is_known and clip.median_depth == 1.0 and clip.split == "train"
-    assert clip.place == PLACES[clip.scene_seed]
+    assert clip.place == PLACES["train"][clip.scene_seed]
     assert np.array_equal(clip.path.camera_to_world[0], np.eye(4))
     assert not clip.camera_to_world[:, :3, 3].any()
 
@@ -124,7 +151,7 @@ def test_sizes_agree_on_the_picture():
 def test_places_directions_and_lenses_are_balanced():
     clips = tiny_clips()
     places, moves = Counter(clip.place for clip in clips), Counter(clip.move for clip in clips)
-    assert set(places) == set(PLACES) and min(places.values()) > 10
+    assert set(places) == set(PLACES["train"]) and min(places.values()) > 10
     assert set(moves) == set(MOVE_SHARES) and sum(MOVE_SHARES.values()) == pytest.approx(1.0)
     aspects = np.array([clip.path.aspect for clip in clips])
     assert 0.4 < (np.abs(aspects - 1) < 1e-9).mean() < 0.6

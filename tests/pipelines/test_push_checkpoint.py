@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,7 @@ def test_a_push_is_the_pipeline_its_records_and_code_that_loads_it(pushed):
         "example.gif",
         "model_index.json",
         "pipeline_camvig.py",
+        "transformer/generation_config.json",
         "training/transformer_tiny.json",
         "training/transformer_tiny.jsonl",
         *(f"{part}/{file}" for part in ("visual_tokenizer", "camera_tokenizer", "transformer")
@@ -152,8 +154,8 @@ def test_the_card_says_what_is_known_and_what_is_not(pushed):
     assert 'from_pretrained("user/tiny", trust_remote_code=True)' in card and "$" not in card
 
 
-def test_what_comes_back_makes_the_same_video(pushed, tiny_checkpoint):
-    local = local_frames(tiny_checkpoint, pushed["picture"])
+def test_what_comes_back_makes_the_same_video(pushed, checkpoint):
+    local = local_frames(checkpoint, pushed["picture"])
     for name in ("hub", "hidden", "cached", "by_diffusers"):
         assert np.array_equal(np.load(pushed["out"] / f"{name}.npy"), local), name
     assert pushed["generate"] == 0
@@ -165,11 +167,11 @@ def test_what_comes_back_makes_the_same_video(pushed, tiny_checkpoint):
 
 
 def test_without_camvig_the_code_in_the_repository_makes_the_same_video(
-    pushed, tiny_checkpoint, run_on_local_hub, picture_file, tmp_path
+    pushed, checkpoint, run_on_local_hub, picture_file, tmp_path
 ):
     said = run_on_local_hub(WITHOUT_CAMVIG, picture_file, tmp_path / "standalone.npy").splitlines()
     modules, no_push, no_score = said[-3:]
-    assert np.array_equal(np.load(tmp_path / "standalone.npy"), local_frames(tiny_checkpoint, picture_file))
+    assert np.array_equal(np.load(tmp_path / "standalone.npy"), local_frames(checkpoint, picture_file))
     assert modules == "diffusers_modules.local.pipeline_camvig diffusers_modules.local.camvig_visual_tokenizer"
     assert "pip install camvig" in no_push
     assert "pipelines.clip_score" in no_score and "pip install camvig" in no_score
@@ -230,12 +232,21 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny one, with sampling settings of its own: videos by others' defaults are others."""
+    folder = Path(shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("own") / "tiny"))
+    settings = {"do_sample": True, "guidance_scale": 2.5, "temperature": 1.2, "top_k": 5, "top_p": 0.95}
+    (folder / "transformer" / "generation_config.json").write_text(json.dumps(settings))
+    return folder
+
+
 OTHER_FINDINGS = ("requests", "adapter card")
 
 
 @pytest.fixture(scope="module")
 def found(
-    tiny_checkpoint: Path,
+    checkpoint: Path,
     build_tiny_pipeline,
     adapter: Path,
     run_on_local_hub: Callable[..., str],
@@ -252,7 +263,7 @@ def found(
     (run / "metrics.jsonl").write_text('{"step": 1000, "loss": 2.5}\n')
     empty, other = tmp_path_factory.mktemp("empty"), tmp_path_factory.mktemp("other") / "tiny"
     build_tiny_pipeline(seed=1).save_pretrained(other)  # weights that the Hub does not have yet
-    said = run_on_local_hub(PUSHED + FAILURES, tiny_checkpoint, run, picture, out, other, adapter, empty)
+    said = run_on_local_hub(PUSHED + FAILURES, checkpoint, run, picture, out, other, adapter, empty)
     return {
         **json.loads(said.splitlines()[-1]),
         "card": (out / "README.md").read_text(),

@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from camvig.dataset_builders.panorama_clips import PLACES
 from camvig.dataset_builders.render_clips import clip_files, render_clips
 from camvig.dataset_builders.rooms.room_clips import room_clips
 from camvig.metrics.flow_mse import dis_flow
-from camvig.pipelines.evaluation.eval_clips import read_eval_clips
+from camvig.pipelines.evaluation.controls import depth_warp, plane_homographies, warped_plane
+from camvig.pipelines.evaluation.eval_clips import EvalClip, read_eval_clips
 from camvig.pipelines.evaluation.requests import height_of, requests_of, side_of
 
 
@@ -49,6 +51,41 @@ def test_clips_without_depth_and_splits_by_folder(rendered, tmp_path):
         read_eval_clips(str(tmp_path), "train", 2, 32, 17)
 
 
+@pytest.fixture(scope="module")
+def panoramas() -> list[EvalClip]:
+    return read_eval_clips("panoramas", None, 5, size=32, num_frames=17)[0]
+
+
+def test_panoramas_are_the_same_places_that_no_training_saw(panoramas):
+    again, split = read_eval_clips("panoramas", None, 5, size=32, num_frames=17)
+    assert split == "test" and len({clip.name for clip in panoramas}) == 5
+    assert {clip.scene for clip in panoramas} <= set(PLACES["test"])
+    for clip, other in zip(panoramas, again, strict=True):
+        np.testing.assert_array_equal(clip.frames, other.frames)
+        assert clip.name == other.name and clip.path == other.path
+    clips, split = read_eval_clips("panoramas", "train", 3, size=16, num_frames=5)
+    assert split == "train" and {clip.scene for clip in clips} <= set(PLACES["train"])
+
+
+def test_flow_and_hidden_regions_of_panoramas_are_those_of_a_turn(panoramas):
+    """By the homographies of the path, which know no depth; a warp by depth is then the flat picture at infinity."""
+    centres = (np.arange(32) + 0.5) / 32
+    places = np.stack([*np.meshgrid(centres, centres), np.ones((32, 32))], axis=-1)  # [32, 32, 3]
+    for clip in panoramas:
+        of_first = plane_homographies(clip.path, float("inf"))
+        to_next = of_first[1:] @ np.linalg.inv(of_first[:-1])
+        moved = np.einsum("tij,hwj->thwi", to_next, places)
+        flow = (moved[..., :2] / moved[..., 2:] - places[..., :2]) * 32
+        np.testing.assert_allclose(clip.flow_parts().camera, flow, atol=1e-3)
+        seen = np.einsum("tij,hwj->thwi", np.linalg.inv(of_first[1:]), places)
+        in_first = (seen[..., 2] > 0) & (np.abs(seen[..., :2] / seen[..., 2:] - 0.5) < 0.5).all(axis=-1)
+        assert clip.hidden is not None and (clip.hidden == ~in_first).mean() > 0.999  # but for rounding at the edges
+        difference = depth_warp(clip).astype(int) - warped_plane(clip.frames[0], clip.path, float("inf"))
+        assert np.abs(difference[1:][in_first]).max() <= 4
+        backwards = clip.backwards()
+        assert backwards is None or not backwards.path.camera_to_world[:, :3, 3].any()
+
+
 def test_mirroring_twice_and_running_backwards_twice_gives_the_clip(room_pair):
     clip = room_pair[0]
     twice = clip.mirrored().mirrored()
@@ -86,12 +123,13 @@ def test_requests_stay_in_pairs(room_pair):
     [
         ("rooms", "test", 1, 17, "at least 2 clips"),
         ("rooms", "test", 2, 2, "expected 3 to 17 frames a clip, got 2"),
+        ("panoramas", "validation", 2, 17, "expected train or test as split of the panoramas, got validation"),
         (
             "nowhere",
             None,
             2,
             17,
-            "expected rooms, moving-rooms or a folder of clips as data, got nowhere: no such folder",
+            "expected rooms, moving-rooms, panoramas or a folder of clips as data, got nowhere: no such folder",
         ),
     ],
 )
