@@ -49,6 +49,10 @@ TopK = Annotated[int | None, typer.Option(help="Sample among so many likeliest t
 TopP = Annotated[
     float | None, typer.Option(help="Sample among the likeliest tokens that have this probability together.")
 ]
+MeanOf = Annotated[
+    int | None,
+    typer.Option(help="Draw so many videos and show the mean of their codes [default: the checkpoint's, mostly 1]."),
+]
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
 ]
@@ -93,6 +97,7 @@ def generate(
     temperature: Temperature = None,
     top_k: TopK = None,
     top_p: TopP = None,
+    mean_of: MeanOf = None,
     output_size: OutputSize = None,
     best_of: BestOf = None,
     recover_poses: Annotated[
@@ -110,6 +115,7 @@ def generate(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
+        mean_of=mean_of,
         output_size=output_size,
         best_of=best_of,
     )
@@ -139,12 +145,18 @@ def demo(
     temperature: Temperature = None,
     top_k: TopK = None,
     top_p: TopP = None,
+    mean_of: MeanOf = None,
     output_size: OutputSize = None,
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
     """Make videos of the pictures that ship with camvig."""
     settings = module("pipelines.video_job").VideoSettings(
-        guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, output_size=output_size
+        guidance_scale=guidance_scale,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        mean_of=mean_of,
+        output_size=output_size,
     )
     module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)
 

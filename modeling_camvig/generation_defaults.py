@@ -2,7 +2,7 @@
 
 They were chosen on validation clips, with `benchmarks/choose_sampling.py`, which with `--store` writes what is best for a
 checkpoint into the checkpoint, as `transformer/generation_config.json`. Names are those of `transformers.GenerationConfig`, whose
-own defaults are others; `best_of` is ours.
+own defaults are others; `mean_of` and `best_of` are ours.
 """
 
 GENERATION_DEFAULTS = {
@@ -11,5 +11,6 @@ GENERATION_DEFAULTS = {
     "temperature": 0.5,
     "top_k": 0,
     "top_p": 1.0,
+    "mean_of": 1,
     "best_of": 1,
 }

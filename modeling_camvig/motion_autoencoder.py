@@ -157,12 +157,17 @@ class MotionAutoencoder(nn.Module):
         }
 
     def decode_ids(self, ids: Tensor, reference: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight."""
+        """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight.
+
+        ids `[B, K, t, h, w]` of K videos with one first frame: the video of the mean of their codes.
+        """
         codes = self.quantizer.ids_to_codes(ids)
+        if ids.ndim == 5:
+            codes = codes.mean(1)
         if reference is None:
             reference = self.picture.decode(codes[:, 0])[0]
         reference = reference.float().clamp(-1, 1)
-        if ids.shape[1] == 1:
+        if codes.shape[1] == 1:
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)

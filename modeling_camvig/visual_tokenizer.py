@@ -107,7 +107,8 @@ class CamViGVisualTokenizer(PreTrainedModel):
         """Ids to frames.
 
         Args:
-            ids: `[B, t, h, w]` int64; t = 1 gives the first frame alone.
+            ids: `[B, t, h, w]` int64; t = 1 gives the first frame alone. Motion kind: also `[B, K, t, h, w]`, of K videos that
+                share a picture; their codes are averaged, and with them how things move.
             reference: motion kind: the picture whose pixels are moved, `[B, 3, H, W]` in [-1, 1], of any size. Without
                 it, the picture that the first latent frame's ids decode to.
 
@@ -136,8 +137,10 @@ class CamViGVisualTokenizer(PreTrainedModel):
 
     def _check_ids(self, ids: Tensor):
         size = self.config.latent_size
-        if ids.ndim != 4 or tuple(ids.shape[2:]) != (size, size) or not ids.shape[1]:
-            raise ValueError(f"expected ids [B, t, {size}, {size}], got {list(ids.shape)}")
+        is_shaped = ids.ndim == 4 or (ids.ndim == 5 and self.config.kind == "motion")
+        if not is_shaped or tuple(ids.shape[-2:]) != (size, size) or 0 in ids.shape[1:]:
+            several = ", or [B, K, t, h, w] to be averaged" if self.config.kind == "motion" else ""
+            raise ValueError(f"expected ids [B, t, {size}, {size}]{several}, got {list(ids.shape)}")
         if ids.dtype != torch.int64:
             raise ValueError(f"expected ids of int64, got {ids.dtype}")
         if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < self.config.vocab_size):

@@ -49,6 +49,7 @@ class LongVideos:
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        mean_of: int | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
@@ -68,7 +69,7 @@ class LongVideos:
             callback: called with (ids written, ids in all) over all stretches.
             return_score: also score each stretch, as a video of its own.
             best_of: sample each stretch so many times and go on with the best.
-            guidance_scale, temperature, top_k, top_p, output_type, output_size: as for a call of the pipeline.
+            guidance_scale, temperature, top_k, top_p, mean_of, output_type, output_size: as for a call of the pipeline.
 
         Returns:
             `CamViGPipelineOutput`: `frames[0]` is the video; all other fields have a row a stretch.
@@ -84,7 +85,7 @@ class LongVideos:
             )
         stretches = cut_into_stretches(camera_path, self.num_frames, median_depths)
         sampling = SamplingSettings.of(
-            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p
+            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, mean_of=mean_of
         )
         best_of = settled_best_of(self, best_of, sampling, stretches)
         check_settings(self.visual_tokenizer.config, stretches, sampling, generator, output_type, output_size, best_of)

@@ -75,6 +75,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
+        mean_of: int | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
@@ -85,7 +86,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
     ) -> CamViGPipelineOutput:
         """Make videos.
 
-        What is None of guidance_scale, temperature, top_k, top_p and best_of is what the checkpoint says
+        What is None of guidance_scale, temperature, top_k, top_p, mean_of and best_of is what the checkpoint says
         (`transformer.generation_config`).
 
         Args:
@@ -96,6 +97,8 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             temperature: of sampling; 0 takes the likeliest id every time.
             top_k: sample among the k likeliest choices of each factor of an id; 0 = all.
             top_p: sample among the likeliest choices of each factor that together have this probability.
+            mean_of: draw so many videos and decode the mean of their codes: nearer to the path and the truth, less distinct
+                where it had to invent. Motion kind only. The first draw is the one that the same generators give alone.
             generator: one for the batch, or one a video; without it the global generator of torch draws.
             output_type: "pil", "np" or "pt".
             output_size: shorter side of the video, pixels; by default the picture's own, at most 512. Motion kind only:
@@ -116,7 +119,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         # 1. Check what can be checked before any work
         images, paths = pair_inputs(image, camera_path)
         sampling = SamplingSettings.of(
-            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p
+            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, mean_of=mean_of
         )
         best_of = settled_best_of(self, best_of, sampling, paths)
         config: Any = self.visual_tokenizer.config
@@ -196,13 +199,19 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         sampling: SamplingSettings,
         callback: Callable[[int, int], None] | None = None,
     ) -> Tensor:
-        """As `generate_ids`, `best_of` times each video -> `[best_of, B, t, h, w]`; see `write_candidates`."""
+        """The ids of `best_of` candidates of each video, `[best_of, B, t, h, w]`, or `[best_of, B, mean_of, t, h, w]`.
+
+        A candidate is one draw, or the mean of `sampling.mean_of` draws; see `write_candidates`.
+        """
+        settings = asdict(sampling)
+        mean_of = settings.pop("mean_of")
 
         def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
             of_these = [camera_ids[number] for number in numbers]
-            return self.generate_ids(image_ids[numbers], of_these, generators, asdict(sampling), on_id)
+            return self.generate_ids(image_ids[numbers], of_these, generators, settings, on_id)
 
-        return write_candidates(write, len(camera_ids), best_of, generator, callback)
+        draws = write_candidates(write, len(camera_ids), best_of * mean_of, generator, callback)
+        return draws if mean_of == 1 else draws.unflatten(0, (best_of, mean_of)).transpose(1, 2)
 
     def generate_ids(
         self,
@@ -214,7 +223,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
     ) -> Tensor:
         """image ids `[B, h * w]`, camera ids `[n]` or None a video -> video ids `[B, t, h, w]`, with a progress bar.
 
-        `settings` are guidance_scale, temperature, top_k and top_p.
+        One draw each; `settings` are guidance_scale, temperature, top_k and top_p.
         """
         given = [ids for ids in camera_ids if ids is not None]
         is_missing = torch.tensor([ids is None for ids in camera_ids], device=image_ids.device)
@@ -236,7 +245,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             )
 
     def decode_video(self, ids: Tensor, picture: Tensor) -> Tensor:
-        """ids `[t, h, w]`, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` float32 in [0, 1]."""
+        """ids `[t, h, w]`, or `[K, t, h, w]` to be averaged, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` in [0, 1]."""
         reference = None if self.visual_tokenizer.config.kind == "plain" else picture
         with autocast_to(self.visual_tokenizer):
             video: Tensor = self.visual_tokenizer.decode(ids[None], reference).video  # type: ignore[assignment]

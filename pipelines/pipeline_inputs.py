@@ -44,7 +44,7 @@ def check_settings(
     best_of: int,
 ) -> None:
     """What a call is asked for, one video a path: `ValueError` if it is out of range or does not fit the visual tokenizer."""
-    _check_sampling(sampling)
+    _check_sampling(sampling, config)
     if isinstance(generator, (list, tuple)) and len(generator) != len(paths):
         raise ValueError(f"expected one generator, or one a video ({len(paths)}), got {len(generator)}")
     if output_type not in ("pil", "np", "pt"):
@@ -54,17 +54,22 @@ def check_settings(
     check_best_of(best_of, sampling.temperature, paths)
 
 
-def _check_sampling(sampling: SamplingSettings) -> None:
+def _check_sampling(sampling: SamplingSettings, config: CamViGVisualTokenizerConfig) -> None:
     temperature, guidance_scale = sampling.temperature, sampling.guidance_scale
-    top_k, top_p = sampling.top_k, sampling.top_p
+    top_k, top_p, mean_of = sampling.top_k, sampling.top_p, sampling.mean_of
     for name, value, fits, expected in (
         ("temperature", temperature, 0 <= temperature < float("inf"), "a finite number >= 0"),
         ("top_k", top_k, top_k >= 0 and top_k == int(top_k), "a whole number >= 0 (0 = all)"),
         ("top_p", top_p, 0 < top_p <= 1, "a number above 0, at most 1"),
         ("guidance_scale", guidance_scale, 0 <= guidance_scale < float("inf"), "a finite number >= 0"),
+        ("mean_of", mean_of, mean_of >= 1 and mean_of == int(mean_of), "a whole number of at least 1"),
     ):
         if not fits:
             raise ValueError(f"expected {name} to be {expected}, got {value}")
+    if mean_of > 1 and temperature == 0:
+        raise ValueError(f"expected a temperature above 0 with mean_of {mean_of}, got 0: all draws would be the same")
+    if mean_of > 1 and config.kind == "plain":
+        raise ValueError(f"expected mean_of 1 with a plain visual tokenizer, whose codes are pixels, got {mean_of}")
 
 
 def _check_output_size(output_size: int, config: CamViGVisualTokenizerConfig) -> None:

@@ -22,7 +22,7 @@ class CamViGPipelineOutput(BaseOutput):
     Args:
         frames: "pil": a list of PIL images a video; "np": `[B, T, H, W, 3]` float32 in [0, 1]; "pt": `[B, T, 3, H, W]`
             float32 in [0, 1]. Videos of different sizes are a list of `[T, ...]` in place of one array or tensor.
-        video_ids: `[B, t, h, w]` int64; the first latent frame is the picture's.
+        video_ids: `[B, t, h, w]` int64, with a `mean_of` above 1 `[B, mean_of, t, h, w]`; the first latent frame is the picture's.
         camera_ids: `[n]` int64 a video, or None for a missing camera.
         generation_seconds: how long the transformer wrote, all videos and candidates together.
         scores: how well each video follows its path, None for a missing camera; None as a whole unless scores were asked for.

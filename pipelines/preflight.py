@@ -26,7 +26,7 @@ class Cost:
     """What one video costs."""
 
     video_ids: int
-    passes_per_id: int  # 2 with guidance
+    passes_per_id: int  # 2 with guidance, times the draws of a mean
     parameters: int  # of the whole pipeline
     seconds: float  # for the ids, on this machine
 
@@ -71,12 +71,14 @@ def run_cost(prepared: CameraPath, pipeline: CamViGPipeline) -> Cost:
     pipeline.set_progress_bar_config(disable=True)
     started = time.perf_counter()
     with contextlib.suppress(_Enough):
-        pipeline.generate_ids(image_ids, [pipeline.encode_path(prepared)], None, asdict(sampling), stop_early)
+        generator = torch.Generator().manual_seed(0)  # one for all draws, so that they are one batch
+        camera_ids = [pipeline.encode_path(prepared)]
+        pipeline.generate_candidates(image_ids, camera_ids, 1, generator, sampling, stop_early)
     first, last = times[0], times[-1]
     per_id = (last - first) / (len(times) - 1) if len(times) > 1 else first - started
     return Cost(
         video_ids=total,
-        passes_per_id=1 if sampling.guidance_scale == 1 else 2,
+        passes_per_id=sampling.mean_of * (1 if sampling.guidance_scale == 1 else 2),
         parameters=sum(p.numel() for part in pipeline.components.values() for p in part.parameters()),
         seconds=(first - started) + per_id * (total - 1),
     )

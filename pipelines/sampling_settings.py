@@ -20,20 +20,27 @@ class SamplingSettings:
         temperature: 0 takes the likeliest id every time.
         top_k: sample among the k likeliest choices; 0 = all.
         top_p: sample among the likeliest choices that together have this probability.
+        mean_of: draw so many videos and decode the mean of their codes.
     """
 
     guidance_scale: float
     temperature: float
     top_k: int
     top_p: float
+    mean_of: int
 
     @classmethod
     def of(cls, pipeline: Any, **given: float | None) -> SamplingSettings:
-        """What is given; for what is left out or None, what the checkpoint of a `CamViGPipeline` says."""
+        """What is given; for what is left out or None, what the checkpoint of a `CamViGPipeline` says.
+
+        Its `mean_of` counts only at a temperature above 0: else all draws are the same.
+        """
         stored = pipeline.transformer.generation_config
         chosen = {field.name: given.pop(field.name, None) for field in fields(cls)}
         if given:
             raise TypeError(f"expected settings of sampling, got {', '.join(given)}")
+        if chosen["mean_of"] is None and chosen["temperature"] == 0:
+            chosen["mean_of"] = 1
         return cls(**{name: getattr(stored, name) if value is None else value for name, value in chosen.items()})
 
 

@@ -42,6 +42,7 @@ class VideoSettings:
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+    mean_of: int | None = None
     output_size: int | None = None  # the shorter side; None: the picture's, at most 512
     best_of: int | None = None
 
@@ -53,6 +54,7 @@ class VideoSettings:
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
+            mean_of=self.mean_of,
         )
         return {**asdict(sampling), "output_size": self.output_size, "best_of": best_of}
 

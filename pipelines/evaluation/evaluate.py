@@ -272,9 +272,9 @@ def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: Sampli
     started = time.perf_counter()
     image_ids, camera_ids = pipeline.encode_pictures([picture]), [pipeline.encode_path(clip.path)]
     before = time.perf_counter()
-    ids = pipeline.generate_ids(image_ids, camera_ids, torch.Generator().manual_seed(seed), asdict(sampling))
+    ids = pipeline.generate_candidates(image_ids, camera_ids, 1, torch.Generator().manual_seed(seed), sampling)
     after = time.perf_counter()
-    pipeline.decode_video(ids[0], picture)
+    pipeline.decode_video(ids[0, 0], picture)
     return {
         "seconds_per_video": time.perf_counter() - started,
         "tokens_per_second": pipeline.transformer.config.num_video_tokens / (after - before),

@@ -6,8 +6,6 @@ are `[T, S, S, 3]` uint8; what is random comes from the seeds.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -69,7 +67,7 @@ def generate(
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
         image_ids = pipeline.encode_pictures(on_device)
-        ids = pipeline.generate_ids(image_ids, camera_ids, generators, asdict(settings))
+        ids = pipeline.generate_candidates(image_ids, camera_ids, 1, generators, settings)[0]
         videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, on_device, strict=True)]
     return videos
 
