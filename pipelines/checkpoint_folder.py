@@ -91,6 +91,8 @@ def load_component(component_class: type[PreTrainedModel], folder: Path, dtype: 
         ValueError: see the head of this file.
     """
     _read_json(folder / "config.json")
+    if (folder / "generation_config.json").exists():  # transformers would go on without a damaged one
+        _read_json(folder / "generation_config.json")
     for file in _weight_files(folder):
         _check_weight_file(file)
     try:

@@ -121,6 +121,12 @@ def test_settings_that_no_video_can_have_are_refused(folder, say, make_picture):
         ids(load(folder), make_picture())
 
 
+def test_a_damaged_file_is_refused(folder):
+    (folder / FILE).write_text('{"temperature": 0.7')
+    with pytest.raises(ValueError, match=f"expected JSON in .*{FILE}"):
+        load(folder)
+
+
 def test_they_are_carried_along_where_parts_are_assembled_and_trained_further(
     folder, say, tmp_path, build_tiny_pipeline
 ):
