@@ -28,7 +28,7 @@ class SamplingSettings:
     top_p: float
 
     @classmethod
-    def of(cls, pipeline: Any, **given: float | None) -> SamplingSettings:
+    def of(cls, pipeline: Any, **given: Any) -> SamplingSettings:
         """What is given; for what is left out or None, what the checkpoint of a `CamViGPipeline` says."""
         stored = pipeline.transformer.generation_config
         chosen = {field.name: given.pop(field.name, None) for field in fields(cls)}
