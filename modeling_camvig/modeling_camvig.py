@@ -113,7 +113,7 @@ class CamViGForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def adjust_generation_fn(self, *args: Any, **kwargs: Any):
         """transformers' own reading of `generation_config.json`; what the file leaves open has our defaults, not transformers'."""
-        super().adjust_generation_fn(*args, **kwargs)
+        super().adjust_generation_fn(*args, **kwargs)  # type: ignore[misc]  # of a mixin that asks for more than it uses
         if self.generation_config._from_model_config:  # there is no such file
             self.generation_config = GenerationConfig(**GENERATION_DEFAULTS)
         for name, value in GENERATION_DEFAULTS.items():

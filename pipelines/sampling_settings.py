@@ -30,7 +30,7 @@ class SamplingSettings:
     mean_of: int
 
     @classmethod
-    def of(cls, pipeline: Any, **given: float | None) -> SamplingSettings:
+    def of(cls, pipeline: Any, **given: Any) -> SamplingSettings:
         """What is given; for what is left out or None, what the checkpoint of a `CamViGPipeline` says.
 
         Its `mean_of` counts only at a temperature above 0: else all draws are the same.
