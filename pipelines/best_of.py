@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .clip_score import ClipScore
 
 LARGEST_BATCH = 8
-"""Candidates are written so many at a time, or as many as the videos that were asked for, if these are more."""
+"""Draws are written so many at a time, or as many as the videos that were asked for, if these are more."""
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 Score = Callable[..., "ClipScore"]
@@ -41,6 +41,7 @@ def write_candidates(
     best_of: int,
     generator: Generators,
     callback: IdsCallback = None,
+    largest_batch: int = LARGEST_BATCH,
 ) -> Tensor:
     """Ids `[best_of, videos, t, h, w]`; `write(numbers of videos, generators, callback)` gives the ids of some of them."""
     if best_of == 1:
@@ -51,7 +52,7 @@ def write_candidates(
     rows = [*first, *later] if isinstance(first, Sequence) else later
     if not isinstance(first, Sequence):
         batches.append((list(range(videos)), first))
-    size = max(videos, LARGEST_BATCH)
+    size = max(videos, largest_batch)
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
         batches.append(([(start + row) % videos for row in range(len(some))], some))

@@ -25,7 +25,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
 from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
-from .best_of import keep_best, load_score, write_candidates
+from .best_of import LARGEST_BATCH, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
 from .camera_round_trip import warn_misheard
 from .checkpoint_folder import check_components_fit
@@ -198,6 +198,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         generator: torch.Generator | Sequence[torch.Generator] | None,
         sampling: SamplingSettings,
         callback: Callable[[int, int], None] | None = None,
+        largest_batch: int = LARGEST_BATCH,
     ) -> Tensor:
         """The ids of `best_of` candidates of each video, `[best_of, B, t, h, w]`, or `[best_of, B, mean_of, t, h, w]`.
 
@@ -210,7 +211,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             of_these = [camera_ids[number] for number in numbers]
             return self.generate_ids(image_ids[numbers], of_these, generators, settings, on_id)
 
-        draws = write_candidates(write, len(camera_ids), best_of * mean_of, generator, callback)
+        draws = write_candidates(write, len(camera_ids), best_of * mean_of, generator, callback, largest_batch)
         return draws if mean_of == 1 else draws.unflatten(0, (best_of, mean_of)).transpose(1, 2)
 
     def generate_ids(

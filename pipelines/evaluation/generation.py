@@ -19,6 +19,8 @@ from .eval_clips import EvalClip
 from .requests import Request, Videos
 
 BATCH_SIZE = 16
+LARGEST_BATCH = 64
+"""Draws at a time where a video is the mean of several."""
 
 
 class PipelineSource:
@@ -67,7 +69,8 @@ def generate(
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
         image_ids = pipeline.encode_pictures(on_device)
-        ids = pipeline.generate_candidates(image_ids, camera_ids, 1, generators, settings)[0]
+        asked = image_ids, camera_ids, 1, generators, settings
+        (ids,) = pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)
         videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, on_device, strict=True)]
     return videos
 
