@@ -38,7 +38,9 @@ def test_results_stand_beside_their_controls():
         and "| wrong_path: another clip's path | 3.000 | 1.50 |" in text
     )
     assert "reconstruction 30.0 dB, generated 24.0 dB" in text and "dolly 0.25 (3)." in text
-    assert "training never saw" in text
+    assert "temperature 0.5, guidance 1.5. The full" in text and "training never saw" in text
+    means = {**SCORES, "settings": {**SCORES["settings"], "mean_of": 4}}
+    assert "guidance 1.5, the mean of 4 draws. The full" in measured_results(means, "eval.json", 32)
     assert "training never saw" not in measured_results({**SCORES, "split": "train"}, "eval.json", 32)
 
 
