@@ -96,7 +96,8 @@ def test_every_page_has_its_controls_commands_and_hours(name, tmp_path):
     else:
         for words in FLOW_ROWS.values():
             assert f"| {words} | " in text
-        assert "1.205 (0.867 to 1.624)" in text  # the static control of the record
+        value, (low, high) = scores()["flow_mse"]["static"], scores()["intervals"]["static"]
+        assert f"{value:.3f} ({low:.3f} to {high:.3f})" in text
 
 
 @pytest.mark.parametrize(
