@@ -101,8 +101,17 @@ def depth_warp(clip: EvalClip) -> np.ndarray:
     return np.stack([picture, *frames])
 
 
+FAR = 16
+"""Sizes of the picture beyond which a place is brought nearer."""
+
+
+def _nearer(places: np.ndarray, size: int) -> np.ndarray:
+    """Places in pixels, far ones moved by whole periods of the mirror image: OpenCV goes there reflection by reflection."""
+    return np.where(np.abs(places) > FAR * size, np.mod(places, 2 * size), places)
+
+
 def _sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A picture `[S, S, 3]` read at normalised places `[S, S]`; beyond its edges its mirror image."""
     size = picture.shape[0]
-    columns, rows = (x * size - 0.5).astype(np.float32), (y * size - 0.5).astype(np.float32)
+    columns, rows = (_nearer(places * size - 0.5, size).astype(np.float32) for places in (x, y))
     return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

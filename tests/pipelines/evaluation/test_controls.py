@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from camvig.camera_paths.camera_path import CameraPath
@@ -11,6 +12,7 @@ from camvig.metrics.flow_mse import dis_flow, flow_mse
 from camvig.metrics.frame_quality import psnr
 from camvig.pipelines.evaluation.controls import (
     PLANE_DEPTHS,
+    _sampled,
     depth_warp,
     planar_warp,
     plane_homographies,
@@ -62,3 +64,19 @@ def test_the_planar_warp_beats_static_where_the_camera_turns(room_pair):
 
 def test_reencoding_changes_next_to_nothing(room_pair):
     assert 35 < psnr(reencoded(room_pair[0]), room_pair[0].frames) < 60
+
+
+def test_a_place_however_far_is_that_of_the_repeated_mirror_image(room_pair):
+    picture = room_pair[0].frames[0]
+    size = len(picture)
+    x, y = np.meshgrid((np.arange(size) + 0.75) / size, (np.arange(size) + 0.25) / size)
+    near = _sampled(picture, x - 1, y + 1.5)
+    assert np.array_equal(
+        near, cv2.remap(picture, *_pixels(x - 1, y + 1.5, size), cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT)
+    )
+    for periods in (20, -(2**21)):  # the latter took a minute
+        assert np.array_equal(_sampled(picture, x - 1 + 2 * periods, y + 1.5), near)
+
+
+def _pixels(x, y, size):
+    return [(place * size - 0.5).astype(np.float32) for place in (x, y)]
