@@ -404,6 +404,7 @@ def moving_square(frames=5, size=32, side=12, step=2):
         "flow": flow,
         "visibility": visibility,
         "in_front": torch.ones_like(visibility),
+        "moving": torch.zeros_like(visibility),
         "pictures": video[:, :, 0] * 2 - 1,
         "picture_depth": torch.zeros(1, 1, 8, 8),
         "picture_depth_is_known": torch.zeros(1),

@@ -28,6 +28,7 @@ def batch_at(number: int) -> dict[str, torch.Tensor]:
         "flow": torch.randn(2, 4, 2, 16, 16, generator=generator) * 0.1,
         "visibility": torch.ones(2, 4, 1, 16, 16),
         "in_front": torch.ones(2, 4, 1, 16, 16),
+        "moving": torch.zeros(2, 4, 1, 16, 16),
         "pictures": video[:, :, 0],
         "picture_depth": torch.zeros(2, 1, 4, 4),
         "picture_depth_is_known": torch.ones(2),
