@@ -1,6 +1,6 @@
 """The decoder's keys and values while a video is written: memory for all of them at once, since their number is known.
 
-transformers' own `DynamicCache` copies everything at every token, which takes longer than the tokens themselves. What holds: the
+transformers' own `DynamicCache` copies everything so far at every token. What holds: the
 same keys and values, bit for bit (a test says so); layers of other kinds, as those with a sliding window, are transformers' own.
 """
 

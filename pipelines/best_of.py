@@ -38,15 +38,15 @@ def check_best_of(best_of: int, temperature: float, camera_paths: Sequence[Any])
 def write_candidates(
     write: Callable[[list[int], Generators, IdsCallback], Tensor],
     videos: int,
-    best_of: int,
+    draws: int,
     generator: Generators,
     callback: IdsCallback = None,
     largest_batch: int = LARGEST_BATCH,
 ) -> Tensor:
-    """Ids `[best_of, videos, t, h, w]`; `write(numbers of videos, generators, callback)` gives the ids of some of them."""
-    if best_of == 1:
+    """Ids `[draws, videos, t, h, w]`; `write(numbers of videos, generators, callback)` gives the ids of some of them."""
+    if draws == 1:
         return write(list(range(videos)), generator, callback)[None]
-    later = derive_generators(generator, videos * (best_of - 1))
+    later = derive_generators(generator, videos * (draws - 1))
     first = [generator] if videos == 1 and isinstance(generator, torch.Generator) else generator
     batches: list[tuple[list[int], Generators]] = []
     rows = [*first, *later] if isinstance(first, Sequence) else later
@@ -60,7 +60,7 @@ def write_candidates(
         write(numbers, generators, callback and partial(_on_id, callback, part, len(batches)))
         for part, (numbers, generators) in enumerate(batches)
     ]
-    return torch.cat(written).unflatten(0, (best_of, videos))
+    return torch.cat(written).unflatten(0, (draws, videos))
 
 
 def _on_id(callback: Callable[[int, int], None], part: int, parts: int, done: int, total: int) -> None:

@@ -39,9 +39,10 @@ class SamplingSettings:
         chosen = {field.name: given.pop(field.name, None) for field in fields(cls)}
         if given:
             raise TypeError(f"expected settings of sampling, got {', '.join(given)}")
-        if chosen["mean_of"] is None and chosen["temperature"] == 0:
-            chosen["mean_of"] = 1
-        return cls(**{name: getattr(stored, name) if value is None else value for name, value in chosen.items()})
+        settled = {name: getattr(stored, name) if value is None else value for name, value in chosen.items()}
+        if chosen["mean_of"] is None and settled["temperature"] == 0:
+            settled["mean_of"] = 1
+        return cls(**settled)
 
 
 def settled_best_of(pipeline: Any, given: int | None, sampling: SamplingSettings, camera_paths: Sequence[Any]) -> int:

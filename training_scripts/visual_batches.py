@@ -33,14 +33,13 @@ def clip_arrays(clip: dict) -> dict[str, Any]:
     log_inverse_depth `[T, H/4, W/4]` relative to each frame's median, depth_is_known `[]`."""
     depth = np.asarray(clip["depth"], np.float32)
     flow, visibility, in_front = flow_to_first_frame(clip)
+    moving = clip["object_ids"][1:] > 0 if "object_ids" in clip else np.zeros_like(in_front)
     return {
         "frames": np.asarray(clip["frames"]),
         "flow": flow,
         "visibility": visibility[:, None].astype(np.float32),
         "in_front": in_front[:, None].astype(np.float32),
-        "moving": (clip["object_ids"][1:, None] > 0 if "object_ids" in clip else 0 * in_front[:, None]).astype(
-            np.float32
-        ),
+        "moving": moving[:, None].astype(np.float32),
         "log_inverse_depth": log_inverse_depth(depth),
         "depth_is_known": np.float32(clip["depth_is_known"]),
     }

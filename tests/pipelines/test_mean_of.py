@@ -75,6 +75,8 @@ def test_greedy_draws_are_all_the_same(tiny_pipeline, make_picture, monkeypatch)
     assert run_cost(tiny_pipeline_path(tiny_pipeline), tiny_pipeline).passes_per_id == 4
     with pytest.raises(ValueError, match="expected a temperature above 0 with mean_of 2, got 0"):
         tiny_pipeline(make_picture(), PATH, temperature=0, mean_of=2)
+    monkeypatch.setattr(tiny_pipeline.transformer.generation_config, "temperature", 0.0)
+    assert tiny_pipeline(make_picture(), PATH).video_ids.ndim == 4
 
 
 @pytest.mark.parametrize("mean_of", [0, 1.5])
