@@ -21,6 +21,7 @@ class Scale:
     eval_clips: int
     fit_changes: tuple[str, ...] = ()  # of the configurations
     train_changes: tuple[str, ...] = ()
+    tokenizer_changes: tuple[str, ...] = ()
     warning: str = ""
     """The first words of a page."""
     is_result: bool = True
@@ -51,6 +52,15 @@ SCALES = {
         2,
         ("data.paths=200", "data.validation_paths=8"),
         ("training.steps=2", "training.batch_size=2", "training.warmup_steps=1", "data.validation_clips=2"),
+        (
+            "data.room_clips=4",
+            "data.moving_room_clips=4",
+            "data.panorama_clips=0",
+            "data.validation_clips=2",
+            "training.steps=2",
+            "training.batch_size=2",
+            "training.warmup_steps=1",
+        ),
         "**Scale debug: it shows that all of it runs, and nothing else.**",
         is_result=False,
     ),

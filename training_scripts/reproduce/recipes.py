@@ -1,7 +1,8 @@
 """Stages that experiments share: clips, ids, trainings of the small transformer, and its evaluation.
 
-The transformer is that of `transformer_compare_*.yaml` (4 layers of 192) on camvig-tiny's visual tokenizer; an arm is one
-training of it. All arms have the same steps, batches, schedule and seed.
+The transformer is that of `transformer_compare_*.yaml` (4 layers of 192); an arm is one training of it. All arms of an
+experiment have the same visual tokenizer, steps, batches, schedule and seed. The tokenizer is camvig-tiny's, but for the
+arms of the mixture, where things move by themselves: theirs was trained further on such rooms.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from .stages import CHECKPOINTS, CONFIGS, WORK, Stage
 
 ROOMS = "clips/rooms-train-64"
 PLAIN = "clips/moving-rooms-plain"
-ARMS_OF_MIXTURE = {"uniform": "100/0", "mixed": "70/30", "video": "0/100"}
+ARMS_OF_MIXTURE = {"paths": "100/0", "mixed": "70/30", "video": "0/100"}
 """Arm -> clips with paths / plain video, in percent of the samples."""
 VISUAL_TOKENIZER = f"{CHECKPOINTS}/camvig-tiny/visual_tokenizer"
+MOVING_TOKENIZER = f"{WORK}/visual_tokenizer_moving/model"
 SCRIPT = ("python", "-m")
 SCRIPTS = "camvig.training_scripts"
 
@@ -39,25 +41,37 @@ def fit_stage(kind: str, scale: Scale) -> Stage:
     return Stage(f"fit-{kind}", words, f"{folder}/model", 0.5)
 
 
-def ids_stage(name: str, clips: str, camera_tokenizer: str, scale: Scale, minutes: float) -> Stage:
-    words = ("camvig", "data", "tokenize", f"{WORK}/{clips}", "--checkpoint", "camvig-tiny")
-    words += ("--camera-tokenizer", camera_tokenizer, "--out", f"{WORK}/ids_{name}")
+def moving_tokenizer_stage(scale: Scale) -> Stage:
+    """camvig-tiny's visual tokenizer, trained further on rooms with moving objects; the same at scales "full" and "third"."""
+    words = (*SCRIPT, f"{SCRIPTS}.train_visual_tokenizer", "--config", f"{CONFIGS}/visual_tokenizer_moving.yaml")
+    words += ("--num-threads", "1", "--output_dir", f"{WORK}/visual_tokenizer_moving")
+    changes = (f"data.cache_dir={WORK}/clips", f"training.init_from={VISUAL_TOKENIZER}", *scale.tokenizer_changes)
+    return Stage("visual-tokenizer-moving", (*words, *_set(changes)), "visual_tokenizer_moving/model", 90)
+
+
+def ids_stage(
+    name: str, clips: str, scale: Scale, minutes: float, tokenizer: tuple[str, ...] = ("--checkpoint", "camvig-tiny")
+) -> Stage:
+    """Ids of clips with even bins as camera tokens; `tokenizer`: the options that say which visual tokenizer."""
+    words = ("camvig", "data", "tokenize", f"{WORK}/{clips}", *tokenizer)
+    words += ("--camera-tokenizer", fitted("uniform"), "--out", f"{WORK}/ids_{name}")
     return Stage(f"ids-{name}", (*words, *(["--augment"] if scale.augment else [])), f"ids_{name}", minutes)
 
 
 def train_stage(
-    arm: str, kind: str, camera_tokenizer: str, changes: Sequence[str], scale: Scale, minutes: float = 30
+    arm: str,
+    kind: str,
+    camera_tokenizer: str,
+    changes: Sequence[str],
+    scale: Scale,
+    visual_tokenizer: str = VISUAL_TOKENIZER,
 ) -> Stage:
     """An arm on the configuration of a kind of camera tokens; its result is a pipeline folder."""
     words = (*SCRIPT, f"{SCRIPTS}.finetune", "--config", f"{CONFIGS}/transformer_compare_{kind}.yaml")
     words += ("--num-threads", "1", "--output_dir", f"{WORK}/transformer_{arm}")
-    parts = (f"data.visual_tokenizer={VISUAL_TOKENIZER}", f"data.camera_tokenizer={camera_tokenizer}")
-    return Stage(
-        f"train-{arm}",
-        (*words, *_set((*parts, *changes, *scale.train_changes))),
-        f"transformer_{arm}/pipeline",
-        minutes,
-    )
+    parts = (f"data.visual_tokenizer={visual_tokenizer}", f"data.camera_tokenizer={camera_tokenizer}")
+    words += _set((*parts, *changes, *scale.train_changes))
+    return Stage(f"train-{arm}", words, f"transformer_{arm}/pipeline", 30)
 
 
 def uniform_arm(scale: Scale) -> list[Stage]:
@@ -68,22 +82,32 @@ def uniform_arm(scale: Scale) -> list[Stage]:
     return [
         rooms_stage(scale),
         fit_stage("uniform", scale),
-        ids_stage("uniform", ROOMS, tokenizer, scale, 8),
+        ids_stage("uniform", ROOMS, scale, 8),
         train_stage("uniform", "uniform", tokenizer, changes, scale),
     ]
 
 
 def mixture_arms(scale: Scale) -> list[Stage]:
-    """The arms "uniform" (clips with paths alone), "mixed" (70% of them, 30% plain video) and "video" (plain video alone)."""
-    tokenizer = fitted("uniform")
+    """The arms "paths" (clips with paths alone), "mixed" (70% of them, 30% plain video) and "video" (plain video alone)."""
     clips = ("camvig", "data", "render-rooms", f"{WORK}/{PLAIN}", "--clips", str(scale.room_clips), "--start", "8192")
-    both = (f"data.token_cache={WORK}/ids_uniform", f"data.video_token_cache={WORK}/ids_plain", "data.path_share=0.7")
+    rooms, plain = f"data.token_cache={WORK}/ids_paths", f"{WORK}/ids_plain"
+    tokenizer = ("--visual-tokenizer", MOVING_TOKENIZER)
+    changes_of = {
+        "paths": (rooms,),
+        "mixed": (rooms, f"data.video_token_cache={plain}", "data.path_share=0.7"),
+        "video": (f"data.token_cache={plain}",),
+    }
     return [
-        *uniform_arm(scale),
+        rooms_stage(scale),
+        fit_stage("uniform", scale),
+        moving_tokenizer_stage(scale),
+        ids_stage("paths", ROOMS, scale, 8, tokenizer),
         Stage("plain", (*clips, "--moving-objects", "2", "--plain", "--num-proc", "2"), PLAIN, 10),
-        ids_stage("plain", PLAIN, tokenizer, scale, 8),
-        train_stage("mixed", "uniform", tokenizer, both, scale),
-        train_stage("video", "uniform", tokenizer, (f"data.token_cache={WORK}/ids_plain",), scale),
+        ids_stage("plain", PLAIN, scale, 8, tokenizer),
+        *(
+            train_stage(arm, "uniform", fitted("uniform"), changes, scale, MOVING_TOKENIZER)
+            for arm, changes in changes_of.items()
+        ),
     ]
 
 

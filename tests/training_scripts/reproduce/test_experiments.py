@@ -10,13 +10,19 @@ import typer
 
 from camvig.cli import app
 from camvig.modeling_camvig.configuration_camera_tokenizer import CamViGCameraTokenizerConfig
+from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from camvig.training_scripts.finetune_config import load_finetune
 from camvig.training_scripts.reproduce import registry
 from camvig.training_scripts.reproduce.experiments import SCALES, Choices, Experiment, Scale
 from camvig.training_scripts.reproduce.stages import Stage
 from camvig.training_scripts.stage_config import load_stage
 from camvig.training_scripts.train_camera_tokenizer import CameraDataArguments
+from camvig.training_scripts.train_visual_tokenizer import VisualDataArguments
 
+TOKENIZER_STAGES = {
+    "train_camera_tokenizer": (CamViGCameraTokenizerConfig, CameraDataArguments),
+    "train_visual_tokenizer": (CamViGVisualTokenizerConfig, VisualDataArguments),
+}
 EVERY = [(experiment, scale) for experiment in registry.EXPERIMENTS.values() for scale in SCALES.values()]
 
 
@@ -31,7 +37,7 @@ def test_its_commands_can_be_read(experiment, scale, tmp_path):
         assert words[0] == "-m"
         if words[1] == "camvig.cli":
             parse(words[2:])
-        elif words[1] in ("camvig.training_scripts.finetune", "camvig.training_scripts.train_camera_tokenizer"):
+        elif "--config" in words:
             load_configuration(words, scale)
         else:
             assert words[1].startswith("camvig.training_scripts.")
@@ -47,11 +53,11 @@ def parse(words: list[str]) -> None:
 
 def load_configuration(words: list[str], scale: Scale) -> None:
     changes = words[words.index("--set") + 1 :] if "--set" in words else []
-    file = Path(words[words.index("--config") + 1])
-    if words[1].endswith("finetune"):
+    file, script = Path(words[words.index("--config") + 1]), words[1].removeprefix("camvig.training_scripts.")
+    if script == "finetune":
         assert load_finetune(file, changes).training.steps == scale.steps
     else:
-        load_stage(file, changes, CamViGCameraTokenizerConfig, CameraDataArguments)
+        load_stage(file, changes, *TOKENIZER_STAGES[script])
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES))
@@ -85,14 +91,15 @@ def test_what_a_command_reads_was_made_before(experiment, scale):
 def test_the_three_arms_of_the_mixture_differ_in_their_data_alone():
     stages = {stage.name: stage for stage in stages_of(registry.EXPERIMENTS["mixture"], SCALES["full"])}
     arms = {}
-    for name in ("uniform", "mixed", "video"):
+    for name in ("paths", "mixed", "video"):
         words = stages[f"train-{name}"].command(Path("work"))
         changes = words[words.index("--set") + 1 :]
         stage = load_finetune(Path(words[words.index("--config") + 1]), changes)
-        arms[name] = (stage.config, {**vars(stage.training), "keep_steps": None, "validate_every": None}, stage.data)
-    assert arms["uniform"][1] == arms["mixed"][1] == arms["video"][1]
+        arms[name] = (stage.config, stage.training, stage.data)
+    assert arms["paths"][1] == arms["mixed"][1] == arms["video"][1]
     configs = [config.to_dict() for config, _, _ in arms.values()]
     assert configs[0] == configs[1] == configs[2]
     data = {name: (one.token_cache, one.video_token_cache, one.path_share) for name, (_, _, one) in arms.items()}
-    assert data["uniform"][:2] == ("work/ids_uniform", None) and data["video"][:2] == ("work/ids_plain", None)
-    assert data["mixed"] == ("work/ids_uniform", "work/ids_plain", 0.7)
+    assert data["paths"][:2] == ("work/ids_paths", None) and data["video"][:2] == ("work/ids_plain", None)
+    assert data["mixed"] == ("work/ids_paths", "work/ids_plain", 0.7)
+    assert {one.visual_tokenizer for _, _, one in arms.values()} == {"work/visual_tokenizer_moving/model"}
