@@ -1,4 +1,6 @@
-"""Draws gallery.jpg of a checkpoint: contact sheets of three of the demo's videos, one below the other.
+"""Draws gallery.jpg of a checkpoint: three of the demo's videos as contact sheets, below each its last frame with seeds 0, 1, 2.
+
+Nothing is picked: the demo's paths, one a picture, and the first three seeds.
 
 python benchmarks/draw_gallery.py [--checkpoint checkpoints/camvig-tiny] [--out checkpoints/camvig-tiny/gallery.jpg]
 """
@@ -8,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from camvig.pipelines.contact_sheet import TILE_HEIGHT, overview_sheet, picture_grid
 from camvig.pipelines.demo import DEMO_PATHS, demo_pictures
 from camvig.pipelines.picture_files import load_picture
 from camvig.pipelines.video_job import VideoSettings, load_pipeline, make_video
@@ -15,6 +18,7 @@ from camvig.pipelines.video_job import VideoSettings, load_pipeline, make_video
 ROOT = Path(__file__).parents[1]
 SHOWN = {"lobby": "dolly_in", "street": "pan_and_truck", "pier": "orbit"}
 """Picture -> path, by their names in the demo."""
+SEEDS = (0, 1, 2)
 WIDTH = 1100
 
 
@@ -25,19 +29,22 @@ def main():
     options = parser.parse_args()
     pipeline = load_pipeline(options.checkpoint)
     pictures = {file.stem: file for file in demo_pictures()}
-    sheets = [sheet_of(pipeline, pictures[name], DEMO_PATHS[path]) for name, path in SHOWN.items()]
-    gallery = Image.new("RGB", (WIDTH, sum(sheet.height for sheet in sheets)), "white")
-    top = 0
-    for sheet in sheets:
-        gallery.paste(sheet, (0, top))
-        top += sheet.height
+    gallery = overview_sheet(
+        [sheet for name, path in SHOWN.items() for sheet in sheets_of(pipeline, pictures[name], path)]
+    )
     gallery.save(options.out, quality=85)
 
 
-def sheet_of(pipeline, picture: Path, path: str) -> Image.Image:
-    """With seed 0, as the demo makes it; scaled to the gallery's width."""
-    origin = {"image": picture.name, "camera_path": path}
-    sheet = make_video(pipeline, load_picture(picture), path, 0, VideoSettings(), origin).sheet
+def sheets_of(pipeline, file: Path, path: str) -> list[Image.Image]:
+    """The contact sheet of seed 0, as the demo makes it, and the last frames of all seeds; as wide as the gallery."""
+    origin = {"image": file.name, "camera_path": DEMO_PATHS[path]}
+    picture = load_picture(file)
+    videos = [make_video(pipeline, picture, DEMO_PATHS[path], seed, VideoSettings(), origin) for seed in SEEDS]
+    last = [(f"frame 16, seed {seed}", video.frames[-1]) for seed, video in zip(SEEDS, videos, strict=True)]
+    return [as_wide(videos[0].sheet), as_wide(picture_grid([last], TILE_HEIGHT))]
+
+
+def as_wide(sheet: Image.Image) -> Image.Image:
     return sheet.resize((WIDTH, round(sheet.height * WIDTH / sheet.width)), Image.Resampling.LANCZOS)
 
 

@@ -20,18 +20,27 @@ BACKGROUND, INK = "white", "#22252a"
 def contact_sheet(frames: Sequence[Image.Image], path: CameraPath, caption: str) -> Image.Image:
     """The first frame, five more up to the last, the path from above and from the side, and a caption."""
     chosen = np.linspace(0, len(frames) - 1, GRID_ROWS * GRID_COLUMNS).round().astype(int)
-    width = round(frames[0].width * TILE_HEIGHT / frames[0].height)
-    grid_width = GRID_COLUMNS * (width + GAP)
-    grid_height = GRID_ROWS * (TILE_HEIGHT + GAP) - GAP
-    drawing = Image.fromarray(render_path_picture(path, grid_height))
-    sheet = Image.new("RGB", (grid_width + drawing.width, grid_height + CAPTION_HEIGHT), BACKGROUND)
-    for place, frame in enumerate(chosen):
-        row, column = divmod(place, GRID_COLUMNS)
-        tile = frames[frame].convert("RGB").resize((width, TILE_HEIGHT), Image.Resampling.LANCZOS)
-        sheet.paste(_labelled(tile, f"frame {frame}"), (column * (width + GAP), row * (TILE_HEIGHT + GAP)))
-    sheet.paste(drawing, (grid_width, 0))
-    _write_line(sheet, caption, (6, grid_height + 4))
+    tiles = [(f"frame {frame}", frames[frame]) for frame in chosen]
+    grid = picture_grid([tiles[:GRID_COLUMNS], tiles[GRID_COLUMNS:]], TILE_HEIGHT)
+    drawing = Image.fromarray(render_path_picture(path, grid.height))
+    sheet = Image.new("RGB", (grid.width + GAP + drawing.width, grid.height + CAPTION_HEIGHT), BACKGROUND)
+    sheet.paste(grid, (0, 0))
+    sheet.paste(drawing, (grid.width + GAP, 0))
+    _write_line(sheet, caption, (6, grid.height + 4))
     return sheet
+
+
+def picture_grid(rows: Sequence[Sequence[tuple[str, Image.Image]]], height: int) -> Image.Image:
+    """Rows of pictures, each with its label in its corner; all are scaled to `height` pixels, and to the first one's shape."""
+    first = rows[0][0][1]
+    width = round(first.width * height / first.height)
+    columns = max(len(row) for row in rows)
+    grid = Image.new("RGB", (columns * (width + GAP) - GAP, len(rows) * (height + GAP) - GAP), BACKGROUND)
+    for row, pictures in enumerate(rows):
+        for column, (label, picture) in enumerate(pictures):
+            tile = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+            grid.paste(_labelled(tile, label), (column * (width + GAP), row * (height + GAP)))
+    return grid
 
 
 def overview_sheet(sheets: Sequence[Image.Image]) -> Image.Image:
