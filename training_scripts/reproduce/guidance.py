@@ -13,7 +13,7 @@ from .recipes import ARMS_OF_MIXTURE, arm_pipeline, mixture_arms, moving_eval
 from .stages import Stage
 from .tables import Scores, flow_table, motion_tables, read_scores
 
-SCALES_OF_GUIDANCE = {"1": "1", "1.5": None, "2": "2", "3": "3"}
+SCALES_OF_GUIDANCE = {"1": "1", "1.5": None, "3": "3"}
 """Guidance -> what the command is told; 1.5 is the default, and shared with the experiment on mixtures."""
 MODELS = {"checkpoint": "the checkpoint", **{arm: f"arm {share}" for arm, share in ARMS_OF_MIXTURE.items()}}
 STYLES = {"checkpoint": "#333333", "paths": "#2b5fb3", "mixed": "#c8361d", "video": "#1b7f3b"}
@@ -69,7 +69,7 @@ EXPERIMENT = Experiment(
     question="Where things move by themselves, what is lost as control of the camera grows?",
     method=(
         "Rooms with up to two moving objects each, whose true flow is known in two parts, the camera's and the things' own. "
-        "Guidance on the path of 1 (plain sampling), 1.5, 2 and 3, for the three arms of the experiment on mixtures, and for "
+        "Guidance on the path of 1 (plain sampling), 1.5 and 3, for the three arms of the experiment on mixtures, and for "
         "the checkpoint, which never saw things that move, with its own tokenizer."
     ),
     stages_of=stages_of,

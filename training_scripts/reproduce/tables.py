@@ -107,10 +107,11 @@ def motion_tables(columns: dict[str, Scores]) -> str:
 def about_clips(scores: Scores) -> str:
     """Which clips, how many, with which sampling."""
     settings = scores["settings"]
+    mean_of = f", mean of {settings['mean_of']} draws" if settings.get("mean_of", 1) > 1 else ""
     return (
         f"{scores['clips']} clips of {scores['scenes']} scenes of `{scores['data']}`, {scores['split']} split, "
         f"{scores['frames']} frames of {scores['frame_size']} pixels; temperature {settings['temperature']:g}, "
-        f"guidance {settings['guidance_scale']:g}."
+        f"guidance {settings['guidance_scale']:g}{mean_of}."
     )
 
 
