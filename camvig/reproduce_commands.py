@@ -13,7 +13,8 @@ from .modules import module
 def reproduce(
     name: Annotated[str | None, typer.Argument(help="The experiment; --list says which there are.")] = None,
     work_dir: Annotated[
-        Path | None, typer.Option(help="Where clips, models and results stay [default: runs/reproduce].")
+        Path | None,
+        typer.Option(help="Where clips, models and results stay [default: runs/reproduce, or runs/reproduce-SCALE]."),
     ] = None,
     docs: Annotated[Path | None, typer.Option(help="Where the page and its plot go [default: docs/reproduce].")] = None,
     scale: Annotated[
@@ -43,7 +44,7 @@ def reproduce(
         raise typer.BadParameter("expected the name of an experiment, or --list")
     experiment, amount = registry.find_experiment(name), registry.find_scale(scale)
     choices = module("training_scripts.reproduce.experiments").Choices(checkpoint, captures, posed)
-    work = work_dir or registry.default_work(amount)
+    work = work_dir or Path(amount.work_dir)
     if only_print:
         typer.echo(registry.plan(experiment, amount, work, choices))
         return

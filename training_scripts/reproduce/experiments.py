@@ -27,6 +27,11 @@ class Scale:
     is_result: bool = True
 
     @property
+    def work_dir(self) -> str:
+        """Where clips, models and results stay, unless another folder is chosen."""
+        return "runs/reproduce" if self.name == "full" else f"runs/reproduce-{self.name}"
+
+    @property
     def measured_steps(self) -> tuple[int, ...]:
         return (*self.kept_steps, self.steps)
 

@@ -47,7 +47,7 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
             raise ValueError(
                 f"expected a folder of clips as --{name}, got {folder}: no such folder; `{MADE_BY[name]}` makes one"
             )
-        more = ("--data", str(folder.resolve()))
+        more = ("--data", str(folder))
         stages.append(eval_stage(f"checkpoint-{name}", choices.checkpoint, scale, more, split=None))
     return stages
 

@@ -9,7 +9,6 @@ from .experiments import Experiment, Scale
 from .stages import Stage
 from .tables import table
 
-SHOWN_WORK = "runs/reproduce"
 TEMPLATE = """\
 # `{command}`
 
@@ -51,8 +50,8 @@ def write_page(experiment: Experiment, scale: Scale, stages: list[Stage], work: 
         name=experiment.name,
         picture=picture.name,
         findings=findings,
-        work=SHOWN_WORK,
-        commands="\n".join(f"    {stage.shown(SHOWN_WORK)}" for stage in stages),
+        work=scale.work_dir,
+        commands="\n".join(f"    {stage.shown(scale.work_dir)}" for stage in stages),
         hours=_hours(stages, work),
         versions=_versions(stages, work),
     )

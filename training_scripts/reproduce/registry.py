@@ -29,10 +29,6 @@ def find_scale(name: str) -> Scale:
     return SCALES[name]
 
 
-def default_work(scale: Scale) -> Path:
-    return Path("runs/reproduce" if scale.name == "full" else f"runs/reproduce-{scale.name}")
-
-
 def list_experiments() -> str:
     """Names, questions, and hours at full scale."""
     lines = []

@@ -108,6 +108,7 @@ def test_a_page_of_less_than_full_scale_says_so(tmp_path, scale, words):
     stages = fake_results(experiment, tmp_path)
     text = write_page(experiment, SCALES[scale], stages, tmp_path, tmp_path / "docs")[0].read_text()
     assert f"`camvig reproduce long-paths --scale {scale}` runs" in text and f"**Scale {scale}: {words}" in text
+    assert f"`runs/reproduce-{scale}` is its work folder" in text
 
 
 def test_a_table_of_flow_has_each_kind_its_interval_and_what_is_missing():
