@@ -46,7 +46,9 @@ def findings_of(scale: Scale, work: Path, picture: Path) -> str:
 
 def _draw(scores: dict[str, dict[str, Scores]], picture: Path, scale: Scale) -> None:
     figure, panels = figure_of(2)
-    for axes, name, label in zip(panels, ("camera_mse", "kept"), ("camera error, px²", "motion kept"), strict=True):
+    for axes, name, label in zip(
+        panels, ("camera_mse", "amount"), ("camera error, px²", "amount of own motion"), strict=True
+    ):
         for model, by_guidance in scores.items():
             found = {float(guidance): one["motion"][name] for guidance, one in by_guidance.items()}
             known = {guidance: values["model"] for guidance, values in found.items() if values}
