@@ -60,8 +60,9 @@ def _draw(scores: dict[str, dict[str, Scores]], picture: Path, scale: Scale) -> 
             ("depth_warp", ":"),
             ("planar_warp", (0, (1, 4))),
         ):
-            if controls.get(kind) is not None:
+            if controls.get(kind):
                 axes.axhline(controls[kind], linestyle=style, color="#888888", linewidth=1, label=kind)
+        axes.set_yscale("log")
         finish(axes, "guidance on the camera path", label, "rooms with moving objects, validation split")
     save(figure, picture, scale)
 
