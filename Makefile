@@ -1,6 +1,7 @@
 # make demo    a virtual environment, the package in it, and videos of the shipped pictures in demo_output/
 # make test    the tests
 # make check   lint, format and types
+# make shown   README's numbers and gallery, from the shipped checkpoint and its eval.json
 # Each is quick when run again: what is installed is marked by a file in the virtual environment.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SOURCES := setup.py pyproject.toml constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo test check shown format clean
 
 demo: $(VENV)/has-camvig
 	$(BIN)/camvig demo --output-dir $(DEMO_OUTPUT)
@@ -24,6 +25,10 @@ check: $(VENV)/has-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+shown: $(VENV)/has-camvig
+	$(BIN)/python benchmarks/write_measured.py
+	$(BIN)/python benchmarks/draw_gallery.py
 
 format: $(VENV)/has-dev
 	$(BIN)/ruff check --fix .
