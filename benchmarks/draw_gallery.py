@@ -28,6 +28,7 @@ def main():
     parser.add_argument("--out", type=Path, default=ROOT / "checkpoints/camvig-tiny/gallery.jpg")
     options = parser.parse_args()
     pipeline = load_pipeline(options.checkpoint)
+    pipeline.set_progress_bar_config(disable=True)
     pictures = {file.stem: file for file in demo_pictures()}
     gallery = overview_sheet(
         [sheet for name, path in SHOWN.items() for sheet in sheets_of(pipeline, pictures[name], path)]
@@ -36,12 +37,12 @@ def main():
 
 
 def sheets_of(pipeline, file: Path, path: str) -> list[Image.Image]:
-    """The contact sheet of seed 0, as the demo makes it, and the last frames of all seeds; as wide as the gallery."""
+    """The contact sheet of seed 0, as the demo makes it, and the last frames of all seeds."""
     origin = {"image": file.name, "camera_path": DEMO_PATHS[path]}
     picture = load_picture(file)
     videos = [make_video(pipeline, picture, DEMO_PATHS[path], seed, VideoSettings(), origin) for seed in SEEDS]
     last = [(f"frame 16, seed {seed}", video.frames[-1]) for seed, video in zip(SEEDS, videos, strict=True)]
-    return [as_wide(videos[0].sheet), as_wide(picture_grid([last], TILE_HEIGHT))]
+    return [as_wide(videos[0].sheet), picture_grid([last], TILE_HEIGHT)]
 
 
 def as_wide(sheet: Image.Image) -> Image.Image:
