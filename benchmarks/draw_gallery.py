@@ -1,6 +1,6 @@
 """Draws gallery.jpg of a checkpoint: three of the demo's videos as contact sheets, below each its last frame with seeds 0, 1, 2.
 
-Nothing is picked: the demo's paths, one a picture, and the first three seeds.
+Three of the demo's four pictures, each with another of its three paths; seeds are not chosen.
 
 python benchmarks/draw_gallery.py [--checkpoint checkpoints/camvig-tiny] [--out checkpoints/camvig-tiny/gallery.jpg]
 """
