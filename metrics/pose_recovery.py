@@ -84,7 +84,7 @@ def recover_poses(frames: np.ndarray, intrinsics: np.ndarray, *, trials: int = 3
     if trials < 1:
         raise ValueError(f"expected trials of at least 1, got {trials}")
     pycolmap = _pycolmap()
-    with _quiet(pycolmap), tempfile.TemporaryDirectory(prefix="camvig-poses-") as folder:
+    with quiet_colmap(), tempfile.TemporaryDirectory(prefix="camvig-poses-") as folder:
         database = Path(folder) / "database.db"
         _find_features(pycolmap, database, frames, lenses, seed)
         return _recover(pycolmap, database, lenses, frames.shape[1:3], trials, seed)
@@ -271,14 +271,17 @@ def _number(name: str) -> int:
 
 
 @contextmanager
-def _quiet(pycolmap: Any) -> Iterator[None]:
-    """COLMAP writes a page of log to the terminal for each call, and warns of what is here an ordinary result."""
-    level = pycolmap.logging.minloglevel
-    pycolmap.logging.minloglevel = int(pycolmap.logging.Level.FATAL)
+def quiet_colmap() -> Iterator[None]:
+    """COLMAP writes a page of log to the terminal for each call, and warns of what is here an ordinary result.
+
+    Its level of logging is one for all threads: hold this around several that recover poses.
+    """
+    logging = _pycolmap().logging
+    level, logging.minloglevel = logging.minloglevel, int(logging.Level.FATAL)
     try:
         yield
     finally:
-        pycolmap.logging.minloglevel = level
+        logging.minloglevel = level
 
 
 def _pycolmap() -> Any:

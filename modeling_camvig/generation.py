@@ -1,8 +1,9 @@
-"""Sampling video ids from the transformer: one prefill of the prefix, then one token a step over a key-value cache.
+"""Sampling video ids from the transformer: one prefill of each prefix, then one token a step over a key-value cache.
 
 Written by hand rather than over `generate()`: the length is fixed, a token is several factors drawn one after another,
 guidance works on each factor's logits, and randomness comes from `torch.Generator`s. All that is known before the first
 video token (places, the image's copy features, the aligned camera) is summed once; a step adds one embedding.
+Samples with the same image and camera, as several draws of one video, share a prefill.
 Greedy decoding gives exactly the ids that repeated full forward passes would (proved by a test, float32).
 """
 
@@ -61,16 +62,24 @@ class FactorSampler:
         if self.greedy:
             return logits.argmax(-1)
         probabilities = self.warpers(None, logits).softmax(-1)  # type: ignore[arg-type]
-        if not isinstance(self.generator, list):
-            return _multinomial(probabilities, self.generator)[:, 0]
-        rows = zip(probabilities.split(1), self.generator, strict=True)
-        return torch.cat([_multinomial(row, generator)[:, 0] for row, generator in rows])
+        return choose(probabilities, self._uniform(len(logits)).to(logits.device))
+
+    def _uniform(self, count: int) -> Tensor:
+        """`[count]` numbers in [0, 1), drawn where the generators are, which may not be where the model is."""
+        if isinstance(self.generator, list):
+            return torch.cat([torch.rand(1, generator=one, device=one.device).cpu() for one in self.generator])
+        device = None if self.generator is None else self.generator.device
+        return torch.rand(count, generator=self.generator, device=device)
 
 
-def _multinomial(probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
-    """A generator may live on the CPU while the model does not; the draw happens where the generator is."""
-    device = probabilities.device if generator is None else generator.device
-    return torch.multinomial(probabilities.to(device), 1, generator=generator).to(probabilities.device)
+def choose(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """The choices `[B]` at which the summed probabilities `[B, V]` first exceed `uniform` `[B]`, parts of the sum in [0, 1).
+
+    What `torch.multinomial` draws, but from one number a sample, so that samples with generators of their own are drawn together. A
+    float32 number below 1 times the sum is always below the sum.
+    """
+    sums = probabilities.float().cumsum(-1)
+    return torch.searchsorted(sums, uniform[:, None] * sums[:, -1:], right=True)[:, 0]
 
 
 def write_video(
@@ -90,9 +99,9 @@ def write_video(
     Returns:
         `[B, (t-1)*h*w]` int64.
     """
+    image_ids, camera_ids, camera_is_missing, sample = distinct_prefixes(image_ids, camera_ids, camera_is_missing)
     camera_ids, camera_lengths = without_common_padding(camera_ids, camera_is_missing, model.config)
     prefix, context = model.embed_prefix(image_ids, camera_ids, camera_is_missing)
-    context = context.clone()
     frame_tokens, total = image_ids.shape[1], context.shape[1]
     from_previous = model.video_context.from_previous
     cache = key_value_cache(model.decoder.config, prefix.shape[1] + total - 1)
@@ -100,13 +109,17 @@ def write_video(
     first, seen = 0, None if camera_lengths is None else seen_keys(prefix.shape[1] + total, camera_lengths)
     # the prefix alone: all see all
     mask: Tensor | None = prefix_lm_mask(inputs, prefix.shape[1], camera_lengths, model.attention)
-    ids = image_ids.new_empty(len(image_ids), total)
+    ids = image_ids.new_empty(len(sample), total)
     for step in range(total):
         positions = decoder_positions(camera_ids.shape[1], first, inputs, model.config)
         output = model.decoder(
             inputs_embeds=inputs, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
         )
-        ids[:, step] = _next_ids(model.head, output.last_hidden_state[:, -1], sampler)
+        hidden = output.last_hidden_state[:, -1]
+        if step == 0:
+            hidden, context, seen = hidden[sample], context[sample], None if seen is None else seen[sample]
+            cache.batch_select_indices(sample)
+        ids[:, step] = _next_ids(model.head, hidden, sampler)
         if callback is not None:
             callback(step + 1, total)
         if step + 1 == total:
@@ -117,6 +130,16 @@ def write_video(
         inputs, first = embedding + context[:, step + 1 : step + 2], prefix.shape[1] + step
         mask = None if seen is None else as_mask(seen[..., : first + 1], inputs, model.attention)
     return ids
+
+
+def distinct_prefixes(
+    image_ids: Tensor, camera_ids: Tensor, camera_is_missing: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The prefixes `[U, ...]` of `B` samples, each once, and the number in them of each sample's own `[B]`."""
+    columns = [image_ids, camera_ids, camera_is_missing[:, None].long()]
+    rows, sample = torch.cat(columns, dim=1).unique(dim=0, return_inverse=True)
+    image, camera, missing = rows.split([column.shape[1] for column in columns], dim=1)
+    return image, camera, missing[:, 0].bool(), sample
 
 
 def _next_ids(head: ChainedFactorHead, hidden: Tensor, sampler: FactorSampler) -> Tensor:

@@ -35,6 +35,18 @@ class PreallocatedLayer(DynamicLayer):
         self.keys, self.values = self.all_keys[:, :, :end], self.all_values[:, :, :end]
         return self.keys, self.values
 
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keys and values of the samples `[B]` of those so far, with as much memory for each as before."""
+        end = self.get_seq_length()
+        self.all_keys, self.all_values = (_select(memory, indices, end) for memory in (self.all_keys, self.all_values))
+        self.keys, self.values = self.all_keys[:, :, :end], self.all_values[:, :, :end]
+
+
+def _select(memory: Tensor, indices: Tensor, end: int) -> Tensor:
+    selected = memory.new_empty(len(indices), *memory.shape[1:])
+    selected[:, :, :end] = memory[indices, :, :end]
+    return selected
+
 
 def key_value_cache(config: PreTrainedConfig, length: int) -> DynamicCache:
     """A cache for a decoder of this configuration and `length` tokens."""

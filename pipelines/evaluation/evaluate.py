@@ -24,6 +24,7 @@ from .controls import depth_warp, planar_warp, reencoded, static_video
 from .eval_clips import EvalClip
 from .flow_scores import FlowScores, by_move, comparisons, flow_errors, flow_scores, summarise_flow
 from .generation import PipelineSource, to_picture
+from .in_threads import in_threads
 from .motion_scores import MotionScores, MotionTruth, motion_of_clip, motion_scores, summarise_motion
 from .picture_scores import PictureScores, picture_scores, summarise_pictures
 from .pose_scores import NO_PYCOLMAP, can_recover_poses, pose_scores, spread_indices
@@ -77,7 +78,7 @@ def evaluate(
         with_bias: also compare left with right and up with down, which takes as many more videos again.
     """
     clock = Clock()
-    true_flows = [dis_flow(clip.frames) for clip in clips]
+    true_flows = in_threads(dis_flow, [clip.frames for clip in clips])
     requests = requests_of(clips, true_flows, seed)
     videos, unavailable, planes = _all_videos(clips, true_flows, source, requests, clock)
     flow, motion = _flow_and_motion(clips, true_flows, videos)
@@ -141,15 +142,15 @@ def _all_videos(
     clock.lap("generation")
     made["reconstruction"] = source.reconstruct(clips)
     clock.lap("reconstruction")
-    planes = [planar_warp(clip, flow) for clip, flow in zip(clips, true_flows, strict=True)]
+    planes = in_threads(planar_warp, clips, true_flows)
     made |= {
         "static": [static_video(clip.frames) for clip in clips],
         "planar_warp": [plane.frames for plane in planes],
         "depth_warp": Missing(NO_DEPTH),
-        "noise_floor": [reencoded(clip) for clip in clips],
+        "noise_floor": in_threads(reencoded, clips),
     }
     if all(clip.depth is not None for clip in clips):
-        made["depth_warp"] = [depth_warp(clip) for clip in clips]
+        made["depth_warp"] = in_threads(depth_warp, clips)
     clock.lap("controls")
     videos = {kind: found for kind, found in made.items() if not isinstance(found, Missing)}
     unavailable = {kind: found.reason for kind, found in made.items() if isinstance(found, Missing)}
@@ -168,9 +169,9 @@ def _flow_and_motion(
     """By kind; motion is empty unless all clips have depth."""
     flow, motion, truths = {}, {}, []
     if all(clip.depth is not None for clip in clips):
-        truths = [MotionTruth.of(*each) for each in zip(clips, true_flows, strict=True)]
+        truths = in_threads(MotionTruth.of, clips, true_flows)
     for kind in (kind for kind in KINDS if kind in videos):
-        flows = [dis_flow(video) for video in videos[kind]]
+        flows = in_threads(dis_flow, videos[kind])
         flow[kind] = flow_scores(flows, clips, true_flows)
         if truths:
             motion[kind] = motion_scores(flows, truths)
@@ -205,7 +206,9 @@ def _bias(
             unavailable[f"bias.{kind}"], bias[kind] = videos.reason, None
             continue
         chosen = np.array([place[request.name] for request in asked])
-        opposite = flow_errors(videos, [dis_flow(request.truth) for request in asked if request.truth is not None])
+        opposite = flow_errors(
+            videos, in_threads(dis_flow, [request.truth for request in asked if request.truth is not None])
+        )
         goes = [directions[index] for index in chosen]
         bias[kind] = bias_of(PAIRS[kind], goes, errors[chosen], opposite, seed)
         if kind == "left_right":

@@ -22,6 +22,7 @@ from ...metrics.flow_mse import (
     normalised_flow_mse,
 )
 from .eval_clips import EvalClip
+from .in_threads import in_threads
 from .requests import Videos
 
 FAMILIES = ("dolly", "truck", "pedestal", "orbit", "pan", "tilt", "roll", "zoom", "free", "static")
@@ -42,7 +43,7 @@ class FlowScores:
 
 def flow_scores(flows: list[np.ndarray], clips: list[EvalClip], true_flows: list[np.ndarray]) -> FlowScores:
     """All scores of the flows of videos, in the order of their clips."""
-    rows = [_of_clip(*each) for each in zip(flows, clips, true_flows, strict=True)]
+    rows = in_threads(_of_clip, flows, clips, true_flows)
     return FlowScores(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -65,7 +66,7 @@ def _of_clip(flow: np.ndarray, clip: EvalClip, true_flow: np.ndarray) -> tuple:
 
 def flow_errors(videos: Videos, true_flows: list[np.ndarray]) -> np.ndarray:
     """Flow MSE of each video, px^2."""
-    return np.array([flow_mse_between(dis_flow(video), flow) for video, flow in zip(videos, true_flows, strict=True)])
+    return np.array([flow_mse_between(*pair) for pair in zip(in_threads(dis_flow, videos), true_flows, strict=True)])
 
 
 def mean(values: Any) -> float:

@@ -17,6 +17,7 @@ from ...metrics.frame_quality import SSIM_WINDOW, mean_psnr, psnr, ssim
 from ...metrics.perceptual_distance import SMALLEST_SIDE, perceptual_distance
 from .eval_clips import EvalClip
 from .flow_scores import mean
+from .in_threads import in_threads
 from .requests import Videos
 
 
@@ -34,7 +35,7 @@ class PictureScores:
 
 def picture_scores(videos: Videos, clips: list[EvalClip]) -> PictureScores:
     """All scores of videos, in the order of their clips."""
-    rows = [_of_clip(video, clip) for video, clip in zip(videos, clips, strict=True)]
+    rows = in_threads(_of_clip, videos, clips)
     return PictureScores(*(np.array(column) for column in zip(*rows, strict=True)))
 
 

@@ -13,12 +13,12 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ...camera_paths.camera_path import CameraPath
 from ...metrics.bootstrap import bootstrap_interval
 from ...metrics.pose_errors import PoseErrors, mean_pose_errors, pose_errors
-from ...metrics.pose_recovery import recover_poses
+from ...metrics.pose_recovery import RecoveredPoses, quiet_colmap, recover_poses
+from .in_threads import in_threads
 from .requests import Videos
 
 NAMES = {
@@ -73,16 +73,16 @@ def pose_scores(
 
 
 def _of_videos(videos: Videos, paths: list[CameraPath], trials: int, seed: int, kind: str) -> dict[str, Any]:
-    errors: list[PoseErrors | None] = []
-    problems: Counter[str] = Counter()
-    pairs = zip(videos, paths, strict=True)
-    for video, path in tqdm(pairs, total=len(paths), desc=f"poses, {kind.replace('_', ' ')}", mininterval=5):
-        found = recover_poses(video, path.intrinsics, trials=trials, seed=seed)
-        if found.camera_to_world is None:
-            problems[found.problem or "unknown"] += 1
-            errors.append(None)
-        else:
-            errors.append(pose_errors(found.camera_to_world, path.camera_to_world))
+    def recover(video: np.ndarray, path: CameraPath) -> RecoveredPoses:
+        return recover_poses(video, path.intrinsics, trials=trials, seed=seed)
+
+    with quiet_colmap():
+        recovered = in_threads(recover, videos, paths, desc=f"poses, {kind.replace('_', ' ')}")
+    errors = [
+        None if found.camera_to_world is None else pose_errors(found.camera_to_world, path.camera_to_world)
+        for found, path in zip(recovered, paths, strict=True)
+    ]
+    problems = Counter(found.problem or "unknown" for found in recovered if found.camera_to_world is None)
     return {**_summary(errors, seed), "problems": dict(sorted(problems.items()))}
 
 

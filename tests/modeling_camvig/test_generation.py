@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from camvig.modeling_camvig.generation import FactorSampler
+from camvig.modeling_camvig.generation import FactorSampler, choose, distinct_prefixes
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,36 @@ def test_sampling_follows_the_warped_probabilities():
     torch.testing.assert_close(frequencies, expected, rtol=0, atol=0.02)
     nucleus = FactorSampler(torch.Generator().manual_seed(0), temperature=1.0, top_k=0, top_p=0.7, guidance_scale=None)
     assert set(nucleus(logits).tolist()) == {2, 3}
+
+
+def test_what_has_no_probability_is_never_chosen():
+    probabilities = torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0]]).expand(5, 5)
+    almost_one = 1 - 2**-24  # the largest that torch.rand gives
+    uniform = torch.tensor([0.0, 0.29, 0.31, 0.99, almost_one])
+    assert choose(probabilities, uniform).tolist() == [1, 1, 3, 3, 3]
+    for total in (0.9, 0.999999, 1.0, 1.0000001, 1.1):
+        assert choose(total * probabilities, uniform)[-1] == 3
+    assert choose(probabilities.to(torch.bfloat16), uniform).tolist() == [1, 1, 3, 3, 3]
+
+
+def test_draws_of_one_video_share_the_pass_over_its_prefix(transformer, draw_ids, monkeypatch):
+    ids = draw_ids(2)
+    one = {"image_ids": ids["image_ids"], "camera_ids": ids["camera_ids"]}
+    draws = {name: value[[1, 0, 1, 1]] for name, value in one.items()}
+    sizes, embed_prefix = [], transformer.embed_prefix
+    monkeypatch.setattr(transformer, "embed_prefix", lambda *ids: sizes.append(len(ids[0])) or embed_prefix(*ids))
+    expected = transformer.generate_video(**one, temperature=0, guidance_scale=1.5)
+    assert torch.equal(transformer.generate_video(**draws, temperature=0, guidance_scale=1.5), expected[[1, 0, 1, 1]])
+    generators = [torch.Generator().manual_seed(seed) for seed in range(4)]
+    drawn = transformer.generate_video(**draws, generator=generators)
+    assert sizes == [4, 4, 2] and len(drawn.unique(dim=0)) == 4
+
+
+def test_a_sample_without_a_camera_shares_no_prefix_with_one_that_has_it(transformer, draw_ids):
+    image_ids, camera_ids = draw_ids(1)["image_ids"].repeat(3, 1), draw_ids(1)["camera_ids"].repeat(3, 1)
+    image, camera, missing, sample = distinct_prefixes(image_ids, camera_ids, torch.tensor([True, False, True]))
+    assert sample[0] == sample[2] != sample[1] and len(image) == len(camera) == 2
+    assert missing[sample].tolist() == [True, False, True] and torch.equal(camera[sample], camera_ids)
 
 
 def test_the_callback_sees_every_token(transformer, draw_ids):

@@ -43,6 +43,15 @@ def test_keys_that_were_given_stay_as_more_come():
         layer.update(second, second)
 
 
+def test_samples_that_were_given_stay_as_they_are_selected():
+    layer, rows = PreallocatedLayer(5), torch.tensor([1, 0, 1])
+    first, second = torch.randn(2, 3, 3, 4), torch.randn(3, 3, 2, 4)
+    layer.update(first, -first)
+    layer.batch_select_indices(rows)
+    keys, values = layer.update(second, -second)
+    assert torch.equal(keys, torch.cat([first[rows], second], 2)) and torch.equal(values, -keys)
+
+
 def test_layers_with_a_sliding_window_stay_those_of_transformers():
     config = AutoConfig.for_model(
         "qwen3", num_hidden_layers=2, use_sliding_window=True, sliding_window=3, max_window_layers=1
