@@ -1,4 +1,4 @@
-"""Packaging: every top-level folder of the repository is a sub-package of `camvig`.
+"""Packaging: the repository's top-level folders with code or checkpoints are sub-packages of `camvig`.
 
 The folders keep their plain names in the checkout (`pipelines/`, `camera_paths/`, ...) and are installed as
 `camvig.pipelines`, `camvig.camera_paths`, ..., so nothing generic lands in site-packages.

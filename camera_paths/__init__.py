@@ -1,6 +1,7 @@
 """Camera paths: the `CameraPath` type, film-maker's moves, the film grammar, files and plots.
 
-The ground floor of camvig: it needs numpy and scipy only (matplotlib is imported when a plot is drawn).
+The ground floor of camvig: it needs numpy and scipy only (matplotlib and Pillow are imported when something is drawn,
+pycolmap for COLMAP's files).
 """
 
 from .camera_path import CameraPath

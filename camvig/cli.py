@@ -51,7 +51,9 @@ TopP = Annotated[
 ]
 MeanOf = Annotated[
     int | None,
-    typer.Option(help="Draw so many videos and show the mean of their codes [default: the checkpoint's, mostly 1]."),
+    typer.Option(
+        help="Draw so many videos and show the mean of their codes [default: the checkpoint's; 4 of camvig-tiny]."
+    ),
 ]
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")

@@ -5,7 +5,6 @@ A capture is a folder with transforms.json, a COLMAP model or a TUM RGB-D sequen
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,17 +35,17 @@ def check(
     median_depth: MedianDepth = None,
 ) -> None:
     """Say whether a capture's poses fit its pictures, and which do not."""
-    for file, suffix in ((out, ".png"), (json_file, ".json")):
-        _check_output(file, suffix)
+    files = module("pipelines.output_files")
+    files.check_output_files((out, ".png"), (json_file, ".json"))
     capture = module("dataset_builders.captures.capture").read_capture(folder, unit, median_depth)
     pairs = module("dataset_builders.captures.capture_matches").match_neighbours(capture)
     reports = module("dataset_builders.captures.capture_report")
     report = reports.capture_report(capture, pairs)
     typer.echo("\n".join(reports.report_lines(report)))
-    if json_file is not None:
-        _write_json(asdict(report), json_file)
-    if out is not None:
-        reports.draw_capture(capture, out, pairs)
+    files.write_output_files(
+        (json_file, lambda file: files.write_json(asdict(report), file)),
+        (out, lambda file: reports.draw_capture(capture, file, pairs)),
+    )
 
 
 @app.command("fit-scene")
@@ -63,7 +62,7 @@ def fit_scene(
     median_depth: MedianDepth = None,
 ) -> None:
     """Fit a radiance field to a capture; every eighth view is held out and measured."""
-    _check_output(json_file, ".json")
+    module("pipelines.output_files").check_output_file(json_file, ".json")
     capture = module("dataset_builders.captures.capture").read_capture(folder, unit, median_depth)
     for skipped in capture.skipped:
         typer.echo(f"camvig: note: skipped {skipped.name}: {skipped.reason}", err=True)
@@ -72,14 +71,3 @@ def fit_scene(
     )
     typer.echo(f"held-out views {figures['psnr']['held_out']:.2f} dB, fitted views {figures['psnr']['train']:.2f} dB")
     typer.echo(out)
-
-
-def _check_output(file: Path | None, suffix: str) -> None:
-    if file is not None and file.suffix.lower() != suffix:
-        raise ValueError(f"expected an output name that ends in {suffix}, got {file}")
-
-
-def _write_json(content: dict, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with module("camera_paths.atomic_file").write_then_rename(file) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .clip_rows import camera_path_of
-from .exact_flow import backward_flow, forward_flow
+from .exact_flow import backward_flow
 from .scenes.scene_paths import in_usual_scale
 
 FARTHEST = 1000.0  # scene depths; what is farther is as good as infinitely far
@@ -39,10 +39,3 @@ def exact_backward_flow(row: dict[str, Any], size: tuple[int, int]) -> tuple[np.
     path = camera_path_of(row)
     poses, depth = in_usual_scale(decode_depth(row["depth"], size), path.camera_to_world)
     return backward_flow(depth, poses, path.intrinsics)
-
-
-def exact_forward_flow(row: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """Of a row with the column `depth`: `exact_flow.forward_flow`, from each frame to the next, in pixels [T-1, H, W, 2]."""
-    path = camera_path_of(row)
-    poses, depth = in_usual_scale(decode_depth(row["depth"], size), path.camera_to_world)
-    return forward_flow(depth, poses, path.intrinsics)

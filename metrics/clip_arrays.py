@@ -1,4 +1,4 @@
-"""What every metric asks of its arrays: clips, flows, masks and camera paths, and two of one shape where it compares.
+"""What every metric asks of its arrays: clips, flows, masks, camera paths, and two of one shape where it compares; resizing.
 
 A clip is frames `[T, H, W, 3]` uint8 RGB, a flow `[T-1, H, W, 2]` floating, a mask `[T-1, H, W]` bool, a camera path
 `[T, 4, 4]` floating, finite. Whatever else comes is refused by one `ValueError` "expected X, got Y".
@@ -6,6 +6,9 @@ A clip is frames `[T, H, W, 3]` uint8 RGB, a flow `[T-1, H, W, 2]` floating, a m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import cv2
 import numpy as np
 
 
@@ -56,3 +59,15 @@ def check_paths(generated: np.ndarray, truth: np.ndarray, least_poses: int) -> N
                 f"expected finite camera_to_world [T, 4, 4] with T of at least {least_poses}, "
                 f"got {list(path.shape)} of {path.dtype}{'' if np.all(np.isfinite(path)) else ' with NaN or infinity'}"
             )
+
+
+def with_shorter_side(frames: Iterable[np.ndarray], pixels: int) -> list[np.ndarray]:
+    """Frames [H, W] or [H, W, 3] whose shorter side has so many pixels, cubic where they grow."""
+    return [_with_shorter_side(frame, pixels) for frame in frames]
+
+
+def _with_shorter_side(frame: np.ndarray, pixels: int) -> np.ndarray:
+    height, width = frame.shape[:2]
+    grown = pixels / min(height, width)
+    size = round(width * grown), round(height * grown)
+    return cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA)

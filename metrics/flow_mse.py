@@ -23,7 +23,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .clip_arrays import check_clip, check_flows, check_mask, check_same_shape
+from .clip_arrays import check_clip, check_flows, check_mask, check_same_shape, with_shorter_side
 from .raft_flow import raft_flow
 
 ESTIMATION_SIZE = 128  # pixels of the shorter side on which flow is estimated
@@ -43,11 +43,8 @@ def dis_flow(frames: np.ndarray) -> np.ndarray:  # [T, H, W, 3] uint8 -> [T-1, H
     """Forward flow (x, y) from each frame to the next, at the pixels of the earlier one, in pixels of `frames`."""
     check_clip(frames)
     height, width = frames.shape[1:3]
-    grown = ESTIMATION_SIZE / min(height, width)
-    size = (round(width * grown), round(height * grown))
-    scale_back = np.array([width / size[0], height / size[1]], np.float32)
-    interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
-    grey = [cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), size, interpolation=interpolation) for frame in frames]
+    grey = with_shorter_side((cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames), ESTIMATION_SIZE)
+    scale_back = np.array([width / grey[0].shape[1], height / grey[0].shape[0]], np.float32)
     flows = np.empty((len(frames) - 1, height, width, 2), np.float32)
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     for time, (earlier, later) in enumerate(pairwise(grey)):

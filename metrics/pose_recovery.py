@@ -30,7 +30,7 @@ import numpy as np
 
 from ..camera_paths.rigid_motion import invert, pose_matrices, relative_to_first
 from .camera_path_errors import rotation_errors
-from .clip_arrays import check_clip
+from .clip_arrays import check_clip, with_shorter_side
 
 SIZE = 256  # pixels of the shorter side in which features are found
 PEAK_THRESHOLD = 0.002  # of SIFT; COLMAP's own 0.0067 finds too little in small frames
@@ -121,13 +121,10 @@ def _recover(
 
 def _find_features(pycolmap: Any, database: Path, frames: np.ndarray, lenses: np.ndarray, seed: int) -> None:
     """Write the resized frames beside the database, and into it a known lens and SIFT features for each."""
-    height, width = frames.shape[1:3]
-    grown = SIZE / min(height, width)
-    size = round(width * grown), round(height * grown)
-    interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
-    for number, frame in enumerate(frames):
-        resized = cv2.resize(frame, size, interpolation=interpolation)
-        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(resized, cv2.COLOR_RGB2BGR))
+    resized = with_shorter_side(frames, SIZE)
+    for number, frame in enumerate(resized):
+        cv2.imwrite(str(database.parent / _name(number)), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    height, width = resized[0].shape[:2]
     reading, extraction = pycolmap.ImageReaderOptions(), pycolmap.FeatureExtractionOptions()
     reading.camera_model, extraction.num_threads, extraction.use_gpu = "PINHOLE", 1, False
     extraction.sift.peak_threshold = PEAK_THRESHOLD
@@ -139,7 +136,7 @@ def _find_features(pycolmap: Any, database: Path, frames: np.ndarray, lenses: np
     with pycolmap.Database.open(database) as opened:
         for image in opened.read_all_images():
             camera = opened.read_camera(image.camera_id)
-            camera.params = lenses[_number(image.name)] * (*size, *size)
+            camera.params = lenses[_number(image.name)] * (width, height, width, height)
             camera.has_prior_focal_length = True
             opened.update_camera(camera)
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..camera_paths.camera_path import CameraPath
 from ..camera_paths.rigid_motion import invert
+from ..metrics.clip_arrays import with_shorter_side
 from ..metrics.flow_mse import ESTIMATION_SIZE, dis_flow, flow_cosine, motion_ratio
 
 SIZE = ESTIMATION_SIZE  # pixels of the shorter side
@@ -63,11 +64,7 @@ class Motion(NamedTuple):
 
 def clip_flow(frames: np.ndarray) -> np.ndarray:
     """Frames [T, H, W, 3] uint8 -> flow [T-1, h, w, 2] float32 between frames whose shorter side has `SIZE` pixels."""
-    height, width = frames.shape[1:3]
-    grown = SIZE / min(height, width)
-    size = (round(width * grown), round(height * grown))
-    interpolation = cv2.INTER_CUBIC if grown > 1 else cv2.INTER_AREA
-    return dis_flow(np.stack([cv2.resize(frame, size, interpolation=interpolation) for frame in frames]))
+    return dis_flow(np.stack(with_shorter_side(frames, SIZE)))
 
 
 def reference_motion(flow: np.ndarray, reference_flow: np.ndarray) -> Motion:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from ..dataset_builders.clip_folders import spread_clips
 from ..dataset_builders.clip_length import FPS
 from ..dataset_builders.clip_variants import relative_path
 from ..dataset_builders.rooms.room_clips import room_clips
+from ..pipelines.evaluation.eval_clips import resized
 from .tokenize_clips import BATCH_CLIPS, Tokenizers, encode_clips
 
 _IDS = ("image_ids", "video_ids", "camera_ids")
@@ -51,7 +51,7 @@ def held_out_clips(tokenizers: Tokenizers, count: int, folder: str | Path | None
             + (f" in {folder}" if folder else "")
         )
     return HeldOutClips(
-        frames=[_resized(clip["frames"], size) for clip in clips],
+        frames=[resized(np.asarray(clip["frames"]), (size, size)) for clip in clips],
         paths=[CameraPath(*relative_path(clip), fps=FPS, unit="scene_depth") for clip in clips],
         moves=[clip["move"] for clip in clips],
         ids=_encode(clips, tokenizers),
@@ -60,14 +60,6 @@ def held_out_clips(tokenizers: Tokenizers, count: int, folder: str | Path | None
 
 def _rooms(count: int, size: int) -> list[dict]:
     return [{**vars(clip), "has_path": True} for clip in room_clips("validation", count, size=size)]
-
-
-def _resized(frames: np.ndarray, size: int) -> np.ndarray:
-    """`[T, H, W, 3]` uint8 -> `[T, size, size, 3]`, squashed to the model's square."""
-    if frames.shape[1:3] == (size, size):
-        return np.asarray(frames)
-    interpolation = cv2.INTER_AREA if min(frames.shape[1:3]) >= size else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(frame, (size, size), interpolation=interpolation) for frame in frames])
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ def _add_features(features, places, shares, weight, sums):
 @_jit
 def march(table, density, features, origins, directions, near, offsets, targets, first, last,
           composited, opacity, middle, distortion, depth_error, keep, counts, records):  # fmt: skip
-    """Rays first..last-1, in inner half sides. What comes out is said in `voxel_march.Marched`.
+    """Rays first..last-1, in inner half sides. What comes out is said in `voxel_grid.Marched`.
 
     records [R, S, 6]: grid coordinates, optical depth, t, s of every sample, where `keep`; a ray ends at S samples.
     """

@@ -1,7 +1,7 @@
 """The same as `voxel_kernels.march`, in plain torch: slow, obvious, and differentiated by torch itself.
 
 What always holds: `march_reference` samples the same places and leaves out the same samples as the kernels do, so that both
-agree to rounding in what they return and in all gradients (`tests/dataset_builders/test_voxel_grid.py`).
+agree to rounding in what they return and in all gradients (`tests/dataset_builders/scenes/test_voxel_grid.py`).
 """
 
 from __future__ import annotations

@@ -16,8 +16,6 @@ import numpy as np
 
 from .flow_scores import difference, mean
 
-OPPOSITE = {"left": "right", "right": "left", "up": "down", "down": "up"}
-
 
 def bias_of(
     names: tuple[str, str], directions: list[str], errors: np.ndarray, opposite_errors: np.ndarray, seed: int

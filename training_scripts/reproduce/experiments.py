@@ -31,10 +31,6 @@ class Scale:
         """Where clips, models and results stay, unless another folder is chosen."""
         return "runs/reproduce" if self.name == "full" else f"runs/reproduce-{self.name}"
 
-    @property
-    def measured_steps(self) -> tuple[int, ...]:
-        return (*self.kept_steps, self.steps)
-
 
 SCALES = {
     "full": Scale("full", 2048, True, 1500, (150, 300, 600, 1000), 48),

@@ -8,7 +8,7 @@ from .experiments import Choices, Experiment, Scale
 from .plots import COLOURS, figure_of, finish, save
 from .recipes import eval_stage
 from .stages import Stage
-from .tables import Scores, about_clips, flow_table, model_table, read_scores
+from .tables import Scores, flow_table, model_table, read_scores
 
 WORLDS = {
     "rooms": "rooms",
@@ -55,8 +55,7 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
 def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     scores = {words: read_scores(work, f"checkpoint-{name}") for name, words in WORLDS.items()}
     _draw(scores, picture, scale)
-    about = "\n".join(f"- {words}: {about_clips(one)}" for words, one in scores.items())
-    return "\n\n".join([flow_table(scores), about, model_table(scores)])
+    return "\n\n".join([flow_table(scores), model_table(scores)])
 
 
 def _draw(scores: dict[str, Scores], picture: Path, scale: Scale) -> None:

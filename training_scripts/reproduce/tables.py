@@ -52,7 +52,7 @@ def flow_table(columns: dict[str, Scores]) -> str:
         for kind, words in FLOW_ROWS.items()
     ]
     head = ["flow MSE, px² (95% interval over clips)", *columns]
-    return "\n".join([table(head, rows), "", about_clips(next(iter(columns.values()))), *missing(columns)])
+    return "\n\n".join([table(head, rows), about_clips(columns), *missing(columns)])
 
 
 def model_table(columns: dict[str, Scores]) -> str:
@@ -104,8 +104,15 @@ def motion_tables(columns: dict[str, Scores]) -> str:
     return "\n\n".join(motion_table(columns, name) for name in MOTION_ROWS)
 
 
-def about_clips(scores: Scores) -> str:
-    """Which clips, how many, with which sampling."""
+def about_clips(columns: dict[str, Scores]) -> str:
+    """Which clips, how many, with which sampling: a sentence for all columns, or a list where they differ."""
+    said = {name: _about_clips(one) for name, one in columns.items()}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "\n".join(f"- {name}: {sentence}" for name, sentence in said.items())
+
+
+def _about_clips(scores: Scores) -> str:
     settings = scores["settings"]
     mean_of = f", mean of {settings['mean_of']} draws" if settings.get("mean_of", 1) > 1 else ""
     return (
@@ -117,10 +124,15 @@ def about_clips(scores: Scores) -> str:
 
 def missing(columns: dict[str, Scores]) -> list[str]:
     """A sentence for each figure that is not there; the pairs of `bias` and poses are not asked for here."""
-    reasons = {
-        (name, reason) for one in columns.values() for name, reason in one["unavailable"].items() if name in FLOW_ROWS
-    }
-    return [f"No `{name}`: {reason}." for name, reason in sorted(reasons)]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for column, one in columns.items():
+        for name, reason in one["unavailable"].items():
+            if name in FLOW_ROWS:
+                reasons.setdefault((name, reason), []).append(column)
+    return [
+        f"No `{name}`{'' if len(found) == len(columns) else ' of ' + ', '.join(found)}: {reason}."
+        for (name, reason), found in sorted(reasons.items())
+    ]
 
 
 def validation_losses(run: Path) -> dict[int, dict[str, float]]:

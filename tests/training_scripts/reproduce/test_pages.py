@@ -123,9 +123,13 @@ def test_a_table_of_flow_has_each_kind_its_interval_and_what_is_missing():
     assert "| model, the true path | 0.500 (0.400 to 0.600) | 0.250 (0.200 to 0.300) |" in lines
     depth = next(line for line in lines if line.startswith("| depth_warp"))
     assert depth.endswith("| 0.125 (0.100 to 0.150) | – |")
-    assert "No `depth_warp`: the clips have no depth." in lines and not any("`pose`" in line for line in lines)
+    assert "No `depth_warp` of two: the clips have no depth." in lines and not any("`pose`" in line for line in lines)
     about = f"{one['clips']} clips of {one['scenes']} scenes of `rooms`, test split, 17 frames of 64 pixels"
-    assert any(about in line for line in lines)
+    assert any(line.startswith(about) for line in lines)
+    without["data"] = "videos"
+    text = flow_table({"one": one, "two": without})
+    assert f"\n- one: {about}" in text and "\n- two: " in text and "of `videos`" in text
+    assert "No `depth_warp`: the clips have no depth." in flow_table({"two": without})
 
 
 def test_a_table_of_motion_has_each_kind_and_survives_clips_where_nothing_moves():
