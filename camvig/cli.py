@@ -52,7 +52,7 @@ TopP = Annotated[
 MeanOf = Annotated[
     int | None,
     typer.Option(
-        help="Draw so many videos and show the mean of their codes [default: the checkpoint's; 4 of camvig-tiny]."
+        help="Draw so many videos and show the mean of their codes [default: the checkpoint's; 6 of camvig-tiny]."
     ),
 ]
 OutputSize = Annotated[
