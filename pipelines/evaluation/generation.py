@@ -95,8 +95,8 @@ def reconstruct(pipeline: CamViGPipeline, clip: EvalClip, reference: Tensor | No
 
 
 def to_picture(frame: np.ndarray) -> Tensor:
-    """`[S, S, 3]` uint8 -> `[1, 3, S, S]` in [-1, 1]."""
-    return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    """`[S, S, 3]` uint8 -> `[1, 3, S, S]` in [-1, 1], in the pipeline's layout: convolutions round otherwise in another."""
+    return torch.from_numpy(frame.copy()).permute(2, 0, 1)[None].contiguous().float() / 127.5 - 1
 
 
 def to_frames(video: Tensor) -> np.ndarray:
