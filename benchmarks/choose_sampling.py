@@ -31,6 +31,7 @@ def main():
     parser.add_argument("--top-ks", type=int, nargs="+", default=[0])
     parser.add_argument("--top-ps", type=float, nargs="+", default=[1.0])
     parser.add_argument("--means-of", type=int, nargs="+", default=[1])
+    parser.add_argument("--rigid-scenes", choices=["yes", "no"], nargs="+", default=["no"])
     parser.add_argument("--store", action="store_true", help="write the best into the checkpoint, a local folder")
     options = parser.parse_args()
     folder = find_checkpoint_folder(options.checkpoint)
@@ -43,11 +44,16 @@ def main():
     flows = [dis_flow(room.frames) for room in rooms]
     static = flow_errors([np.repeat(room.frames[:1], len(room.frames), axis=0) for room in rooms], flows).mean()
     grid = itertools.product(
-        options.temperatures, options.guidance_scales, options.top_ks, options.top_ps, options.means_of
+        options.temperatures,
+        options.guidance_scales,
+        options.top_ks,
+        options.top_ps,
+        options.means_of,
+        [answer == "yes" for answer in options.rigid_scenes],
     )
     ratios: dict[SamplingSettings, float] = {}
-    for temperature, guidance_scale, top_k, top_p, mean_of in grid:
-        settings = SamplingSettings(guidance_scale, temperature, top_k, top_p, mean_of)
+    for temperature, guidance_scale, top_k, top_p, mean_of, rigid_scene in grid:
+        settings = SamplingSettings(guidance_scale, temperature, top_k, top_p, mean_of, rigid_scene)
         videos = generate(pipeline, pictures, paths, list(range(len(rooms))), settings)
         ratio = ratios[settings] = float(flow_errors(videos, flows).mean() / static)
         print(

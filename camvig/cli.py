@@ -55,6 +55,12 @@ MeanOf = Annotated[
         help="Draw so many videos and show the mean of their codes [default: the checkpoint's; 6 of camvig-tiny]."
     ),
 ]
+RigidScene = Annotated[
+    bool | None,
+    typer.Option(
+        help="Decode as a scene at rest: nearer to the path, nothing moves by itself [default: the checkpoint's]."
+    ),
+]
 OutputSize = Annotated[
     int | None, typer.Option(help="Shorter side of the video in pixels [default: the picture's, at most 512].")
 ]
@@ -100,6 +106,7 @@ def generate(
     top_k: TopK = None,
     top_p: TopP = None,
     mean_of: MeanOf = None,
+    rigid_scene: RigidScene = None,
     output_size: OutputSize = None,
     best_of: BestOf = None,
     recover_poses: Annotated[
@@ -118,6 +125,7 @@ def generate(
         top_k=top_k,
         top_p=top_p,
         mean_of=mean_of,
+        rigid_scene=rigid_scene,
         output_size=output_size,
         best_of=best_of,
     )
@@ -148,6 +156,7 @@ def demo(
     top_k: TopK = None,
     top_p: TopP = None,
     mean_of: MeanOf = None,
+    rigid_scene: RigidScene = None,
     output_size: OutputSize = None,
     checkpoint: Checkpoint = "camvig-tiny",
 ) -> None:
@@ -158,6 +167,7 @@ def demo(
         top_k=top_k,
         top_p=top_p,
         mean_of=mean_of,
+        rigid_scene=rigid_scene,
         output_size=output_size,
     )
     module("pipelines.demo").run_demo(output_dir, checkpoint, seed, settings, say=typer.echo)

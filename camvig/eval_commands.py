@@ -67,6 +67,10 @@ def evaluate(
             min=0, help="Of a checkpoint: how strictly it follows the path; 1 is plain sampling [default: its own]."
         ),
     ] = None,
+    rigid_scene: Annotated[
+        bool | None,
+        typer.Option(help="Of a checkpoint: decode as a scene at rest [default: its own]."),
+    ] = None,
     bias: Annotated[
         bool, typer.Option(help="Compare left with right and up with down: about half of the time.")
     ] = True,
@@ -86,7 +90,7 @@ def evaluate(
         raise ValueError("expected one thing to measure: a checkpoint, --videos, or --export-inputs")
     if json_file is None and inputs is None:
         raise typer.BadParameter("expected --json, where the figures go")
-    _check_options(not (videos or inputs), best_of, frames, size, guidance_scale, data, moving_objects)
+    _check_options(not (videos or inputs), best_of, frames, size, guidance_scale, rigid_scene, data, moving_objects)
     job = module("pipelines.evaluation.eval_job")
     settings = job.EvalSettings(
         data=data,
@@ -101,6 +105,7 @@ def evaluate(
         best_of=best_of,
         bias=bias,
         guidance_scale=guidance_scale,
+        rigid_scene=rigid_scene,
         **({} if moving_objects is None else {"moving_objects": moving_objects}),
     )
     if inputs is not None:
@@ -120,6 +125,7 @@ def _check_options(
     frames: int | None,
     size: int | None,
     guidance_scale: float | None,
+    rigid_scene: bool | None,
     data: str,
     moving_objects: int | None,
 ) -> None:
@@ -128,8 +134,10 @@ def _check_options(
         raise ValueError("expected --best-of with a checkpoint only: other systems' videos cannot be sampled again")
     if is_checkpoint and (frames or size):
         raise ValueError("expected --frames and --size with --videos or --export-inputs only: a checkpoint has its own")
-    if not is_checkpoint and guidance_scale is not None:
-        raise ValueError("expected --guidance-scale with a checkpoint only: other systems' videos are there already")
+    if not is_checkpoint and not (guidance_scale is None and rigid_scene is None):
+        raise ValueError(
+            "expected --guidance-scale and --rigid-scene with a checkpoint only: other systems' videos are there already"
+        )
     if data != "moving-rooms" and moving_objects is not None:
         raise ValueError(f"expected --moving-objects with --data moving-rooms only, got {data}")
 

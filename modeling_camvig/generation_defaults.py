@@ -2,7 +2,7 @@
 
 They were chosen on validation clips, with `benchmarks/choose_sampling.py`, which with `--store` writes what is best for a
 checkpoint into the checkpoint, as `transformer/generation_config.json`. Names are those of `transformers.GenerationConfig`, whose
-own defaults are others; `mean_of` and `best_of` are ours.
+own defaults are others; `mean_of`, `rigid_scene` and `best_of` are ours.
 """
 
 GENERATION_DEFAULTS = {
@@ -12,5 +12,6 @@ GENERATION_DEFAULTS = {
     "top_k": 0,
     "top_p": 1.0,
     "mean_of": 1,
+    "rigid_scene": False,
     "best_of": 1,
 }

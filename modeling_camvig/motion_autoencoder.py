@@ -18,6 +18,7 @@ from .hidden_canvas import read_canvas
 from .motion_decoder import MotionDecoder
 from .motion_layers import ResidualBlock, SpatialAttention, warp
 from .quantizers import build_quantizer
+from .rigid_flow import RigidScene, rigid_flow
 
 FLOW_LIMIT = 0.75
 """Flow is clamped to this share of the frame before it is coded."""
@@ -156,10 +157,13 @@ class MotionAutoencoder(nn.Module):
             "auxiliary_loss": motion_loss + picture_loss,
         }
 
-    def decode_ids(self, ids: Tensor, reference: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def decode_ids(
+        self, ids: Tensor, reference: Tensor | None = None, cameras: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight.
 
-        ids `[B, K, t, h, w]` of K videos with one first frame: the video of the mean of their codes.
+        ids `[B, K, t, h, w]` of K videos with one first frame: the video of the mean of their codes. With cameras (poses
+        `[B, T, 4, 4]` and intrinsics `[B, T, 4]`) it shows a scene at rest.
         """
         codes = self.quantizer.ids_to_codes(ids)
         if ids.ndim == 5:
@@ -171,8 +175,13 @@ class MotionAutoencoder(nn.Module):
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
-        parts = self.decoder(codes[:, 1:], small)
-        flow, weight = (_resize(x, reference) for x in (parts.flow, parts.weight_logit.sigmoid()))
+        scene = None if cameras is None else RigidScene.of(*cameras, self.picture.decode(codes[:, 0])[1].exp())
+        parts = self.decoder(codes[:, 1:], small, scene)
+        weight = _resize(parts.weight_logit.sigmoid(), reference)
+        if scene is None or parts.inverse_depth is None:
+            flow = _resize(parts.flow, reference)
+        else:
+            flow = rigid_flow(parts.inverse_depth, scene, *reference.shape[-2:])
         painted = parts.painted
         content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow, small)
         frames = weight * warp(reference, flow) + (1 - weight) * content

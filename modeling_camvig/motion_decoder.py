@@ -1,6 +1,6 @@
 """Codes of later latent frames and the reference picture -> how its pixels move, and what it does not show.
 
-Always true: latent frame k hears codes of latent frames <= k alone.
+Always true: latent frame k hears codes of latent frames <= k alone, but for a scene at rest, whose depth all frames tell together.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import HiddenCanvas, beyond_the_edges, read_canvas
 from .motion_layers import ResidualBlock, warp
+from .rigid_flow import RigidScene, fit_inverse_depth, rigid_flow
 
 
 class MotionParts(NamedTuple):
@@ -23,6 +24,7 @@ class MotionParts(NamedTuple):
     weight_logit: Tensor  # [B, N, 1, S, S], of the moved reference against the content
     content: Tensor  # [B, N, 3, S, S], what the reference does not show
     painted: Tensor | None = None  # [B, t-1, 3, 2S, 2S], what `HiddenCanvas` painted, of which the content is read
+    inverse_depth: Tensor | None = None  # [B, N, 1, S/2, S/2] where cameras were given
 
 
 class MotionDecoder(nn.Module):
@@ -58,8 +60,8 @@ class MotionDecoder(nn.Module):
         self.blend2 = nn.Conv2d(32, pixels if config.has_canvas else 4 * pixels, 3, padding=1)
         nn.init.zeros_(self.fine_flow.weight)
 
-    def forward(self, codes: Tensor, reference: Tensor) -> MotionParts:
-        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]`."""
+    def forward(self, codes: Tensor, reference: Tensor, scene: RigidScene | None = None) -> MotionParts:
+        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]`; with a scene, the flow is that of a scene at rest."""
         batch, latents = codes.shape[:2]
         codes = codes.flatten(0, 1).permute(0, 3, 1, 2).to(self.from_code.weight.dtype)
         coarse = self._coarse(codes, latents)
@@ -69,16 +71,15 @@ class MotionDecoder(nn.Module):
             fine = block(fine, latents)
         fine = F.silu(self.fine_norm(fine))
         small = _double(flow) + F.pixel_shuffle(self.fine_flow(fine).float(), 2)
-        flow = F.interpolate(small, scale_factor=self.patch // 2, mode="bilinear", align_corners=False)
-        flow = flow.reshape(batch, latents * self.steps, 2, *flow.shape[-2:])
-        content = F.pixel_shuffle(self.content(fine), 2).reshape(batch, len(flow[0]), -1, *small.shape[-2:])
-        if self.canvas is None:
-            return MotionParts(flow, *self._blend(content, reference, flow))
         small = small.reshape(batch, latents * self.steps, 2, *small.shape[-2:])
+        small, flow, inverse_depth = _of_all_sizes(small, scene, reference.shape[-1])
+        content = F.pixel_shuffle(self.content(fine), 2).reshape(*small.shape[:2], -1, *small.shape[-2:])
+        if self.canvas is None:
+            return MotionParts(flow, *self._blend(content, reference, flow), inverse_depth=inverse_depth)
         weights = F.softplus(content[:, :, -1:].float())
         painted = self.canvas(content[:, :, :-1].float(), weights, small, reference, latents)
         hidden = read_canvas(reference, painted, flow)
-        return MotionParts(flow, self._weight_logit(content, reference, flow, hidden), hidden, painted)
+        return MotionParts(flow, self._weight_logit(content, reference, flow, hidden), hidden, painted, inverse_depth)
 
     def _coarse(self, codes: Tensor, latents: int) -> Tensor:
         x = self.from_code(codes) + self.place
@@ -112,6 +113,19 @@ class MotionDecoder(nn.Module):
         x = F.silu(self.blend1(torch.cat([part.to(content.dtype) for part in x], dim=1)))
         logit = F.pixel_shuffle(self.blend2(x).float(), self.patch // 2).unflatten(0, flow.shape[:2])
         return logit + 1.5 - 8 * outside.clamp(max=1)
+
+
+def _of_all_sizes(small: Tensor, scene: RigidScene | None, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Flow `[B, N, 2, g, g]` -> flow at that size and at the reference's; with a scene both rigid, and its inverse depth."""
+    if scene is None:
+        flow = F.interpolate(small.flatten(0, 1), (size, size), mode="bilinear", align_corners=False)
+        return small, flow.unflatten(0, small.shape[:2]), None
+    inverse_depth = fit_inverse_depth(small, scene)
+    return (
+        rigid_flow(inverse_depth, scene, *small.shape[-2:]),
+        rigid_flow(inverse_depth, scene, size, size),
+        inverse_depth,
+    )
 
 
 def _double(x: Tensor) -> Tensor:

@@ -103,7 +103,9 @@ class CamViGVisualTokenizer(PreTrainedModel):
         return image_ids, ids[:, 1:].flatten(1)
 
     @torch.no_grad()
-    def decode(self, ids: Tensor, reference: Tensor | None = None) -> VisualDecoderOutput:
+    def decode(
+        self, ids: Tensor, reference: Tensor | None = None, cameras: tuple[Tensor, Tensor] | None = None
+    ) -> VisualDecoderOutput:
         """Ids to frames.
 
         Args:
@@ -111,20 +113,26 @@ class CamViGVisualTokenizer(PreTrainedModel):
                 share a picture; their codes are averaged, and with them how things move.
             reference: motion kind: the picture whose pixels are moved, `[B, 3, H, W]` in [-1, 1], of any size. Without
                 it, the picture that the first latent frame's ids decode to.
+            cameras: motion kind: poses `[B, T, 4, 4]` relative to the first, in scene depths, and intrinsics `[B, T, 4]` in
+                picture widths and heights. With them the scene is at rest: flow is what these cameras see (`rigid_flow`).
 
         Returns:
             `VisualDecoderOutput`; frames have the size of the reference, or `image_size`.
         """
         self._check_ids(ids)
         if isinstance(self.autoencoder, PlainAutoencoder):
-            if reference is not None:
-                raise ValueError("a plain tokenizer decodes ids alone; got a reference picture")
+            if reference is not None or cameras is not None:
+                raise ValueError("a plain tokenizer decodes ids alone; got a reference picture or cameras")
             return VisualDecoderOutput(video=self.autoencoder.decode_ids(ids))
         if reference is not None and (
             reference.ndim != 4 or reference.shape[:2] != (len(ids), 3) or not reference.numel()
         ):
             raise ValueError(f"expected reference [{len(ids)}, 3, H, W], got {list(reference.shape)}")
-        video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference)
+        if cameras is not None:
+            frames = 1 + (ids.shape[-3] - 1) * self.config.temporal_downsample
+            _check_shape("poses", cameras[0], (len(ids), frames, 4, 4))
+            _check_shape("intrinsics", cameras[1], (len(ids), frames, 4))
+        video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference, cameras)
         return VisualDecoderOutput(video=video, flow=flow, reference_weight=reference_weight)
 
     def _check_video(self, video: Tensor):

@@ -50,6 +50,7 @@ class LongVideos:
         top_k: int | None = None,
         top_p: float | None = None,
         mean_of: int | None = None,
+        rigid_scene: bool | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
@@ -69,7 +70,8 @@ class LongVideos:
             callback: called with (ids written, ids in all) over all stretches.
             return_score: also score each stretch, as a video of its own.
             best_of: sample each stretch so many times and go on with the best.
-            guidance_scale, temperature, top_k, top_p, mean_of, output_type, output_size: as for a call of the pipeline.
+            guidance_scale, temperature, top_k, top_p, mean_of, rigid_scene, output_type, output_size: as for a call of the
+                pipeline.
 
         Returns:
             `CamViGPipelineOutput`: `frames[0]` is the video; all other fields have a row a stretch.
@@ -85,7 +87,13 @@ class LongVideos:
             )
         stretches = cut_into_stretches(camera_path, self.num_frames, median_depths)
         sampling = SamplingSettings.of(
-            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, mean_of=mean_of
+            self,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            mean_of=mean_of,
+            rigid_scene=rigid_scene,
         )
         best_of = settled_best_of(self, best_of, sampling, stretches)
         check_settings(self.visual_tokenizer.config, stretches, sampling, generator, output_type, output_size, best_of)
@@ -110,7 +118,8 @@ class LongVideos:
             )[:, 0]
             seconds += time.perf_counter() - started
             left = camera_path.num_frames - number * (self.num_frames - 1)  # poses of the path from here on
-            decoded = (self.decode_video(ids, picture)[:left] for ids in candidates)
+            seen_by = stretch if sampling.rigid_scene else None
+            decoded = (self.decode_video(ids, picture, seen_by)[:left] for ids in candidates)
             video, scores, best = keep_best(decoded, _first(stretch, left), score)
             frames.append(video[1:] if frames else video)
             rows.append((candidates[best], scores, best))

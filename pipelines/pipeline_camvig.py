@@ -13,7 +13,6 @@ Annotations are not postponed here: diffusers reads the components' types from `
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from transformers import PreTrainedModel
 
 from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
+from ..modeling_camvig.modeling_camvig import SAMPLING, CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .best_of import LARGEST_BATCH, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
@@ -76,6 +75,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         top_k: int | None = None,
         top_p: float | None = None,
         mean_of: int | None = None,
+        rigid_scene: bool | None = None,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
         output_type: str = "pil",
         output_size: int | None = None,
@@ -86,8 +86,8 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
     ) -> CamViGPipelineOutput:
         """Make videos.
 
-        What is None of guidance_scale, temperature, top_k, top_p, mean_of and best_of is what the checkpoint says
-        (`transformer.generation_config`).
+        What is None of guidance_scale, temperature, top_k, top_p, mean_of, rigid_scene and best_of is what the checkpoint
+        says (`transformer.generation_config`).
 
         Args:
             image: a picture (PIL image, `[H, W, 3]` uint8 array, or file), or a list of them, of any sizes.
@@ -99,6 +99,8 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             top_p: sample among the likeliest choices of each factor that together have this probability.
             mean_of: draw so many videos and decode the mean of their codes: nearer to the path and the truth, less distinct
                 where it had to invent. Motion kind only. The first draw is the one that the same generators give alone.
+            rigid_scene: decode as a scene at rest seen by the cameras of the path (`rigid_flow`): nearer to the path, and exact
+                where the camera only turns or zooms, but nothing moves by itself. Motion kind only, and where there is a path.
             generator: one for the batch, or one a video; without it the global generator of torch draws.
             output_type: "pil", "np" or "pt".
             output_size: shorter side of the video, pixels; by default the picture's own, at most 512. Motion kind only:
@@ -119,7 +121,13 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         # 1. Check what can be checked before any work
         images, paths = pair_inputs(image, camera_path)
         sampling = SamplingSettings.of(
-            self, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k, top_p=top_p, mean_of=mean_of
+            self,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            mean_of=mean_of,
+            rigid_scene=rigid_scene,
         )
         best_of = settled_best_of(self, best_of, sampling, paths)
         config: Any = self.visual_tokenizer.config
@@ -148,7 +156,8 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
         videos, best_ids, all_scores, chosen = [], [], [], []
         for number, (picture, path) in enumerate(zip(pictures, prepared, strict=True)):
-            decoded = (self.decode_video(ids, picture) for ids in candidates[:, number])
+            seen_by = path if sampling.rigid_scene else None
+            decoded = (self.decode_video(ids, picture, seen_by) for ids in candidates[:, number])
             video, scores, best = keep_best(decoded, path, score)
             videos.append(video)
             best_ids.append(candidates[best, number])
@@ -184,9 +193,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
 
     def encode_path(self, path: CameraPath) -> Tensor:
         """A prepared path -> camera ids `[n]`."""
-        device = self._execution_device
-        poses = torch.tensor(path.camera_to_world, dtype=torch.float32, device=device)[None]
-        intrinsics = torch.tensor(path.intrinsics, dtype=torch.float32, device=device)[None]
+        poses, intrinsics = self._cameras(path)
         with autocast_to(self.camera_tokenizer):
             return self.camera_tokenizer.encode(poses, intrinsics)[0]
 
@@ -204,8 +211,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
 
         A candidate is one draw, or the mean of `sampling.mean_of` draws; see `write_candidates`.
         """
-        settings = asdict(sampling)
-        mean_of = settings.pop("mean_of")
+        settings, mean_of = {name: getattr(sampling, name) for name in SAMPLING}, sampling.mean_of
 
         def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
             of_these = [camera_ids[number] for number in numbers]
@@ -245,12 +251,22 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
                 **settings,
             )
 
-    def decode_video(self, ids: Tensor, picture: Tensor) -> Tensor:
-        """ids `[t, h, w]`, or `[K, t, h, w]` to be averaged, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` in [0, 1]."""
+    def decode_video(self, ids: Tensor, picture: Tensor, path: CameraPath | None = None) -> Tensor:
+        """ids `[t, h, w]`, or `[K, t, h, w]` to be averaged, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` in [0, 1].
+
+        With a prepared path: as a scene at rest that these cameras see.
+        """
         reference = None if self.visual_tokenizer.config.kind == "plain" else picture
+        cameras = None if path is None else self._cameras(path)
         with autocast_to(self.visual_tokenizer):
-            video: Tensor = self.visual_tokenizer.decode(ids[None], reference).video  # type: ignore[assignment]
+            video: Tensor = self.visual_tokenizer.decode(ids[None], reference, cameras).video  # type: ignore[assignment]
         return ((video[0].transpose(0, 1).float() + 1) / 2).clamp(0, 1)
+
+    def _cameras(self, path: CameraPath) -> tuple[Tensor, Tensor]:
+        """Poses `[1, T, 4, 4]` and intrinsics `[1, T, 4]` as the tokenizers take them."""
+        device = self._execution_device
+        poses = torch.tensor(path.camera_to_world, dtype=torch.float32, device=device)[None]
+        return poses, torch.tensor(path.intrinsics, dtype=torch.float32, device=device)[None]
 
 
 def autocast_to(model: PreTrainedModel) -> torch.autocast:

@@ -70,6 +70,10 @@ def _check_sampling(sampling: SamplingSettings, config: CamViGVisualTokenizerCon
         raise ValueError(f"expected a temperature above 0 with mean_of {mean_of}, got 0: all draws would be the same")
     if mean_of > 1 and config.kind == "plain":
         raise ValueError(f"expected mean_of 1 with a plain visual tokenizer, whose codes are pixels, got {mean_of}")
+    if not isinstance(sampling.rigid_scene, bool):
+        raise ValueError(f"expected rigid_scene to be True or False, got {sampling.rigid_scene!r}")
+    if sampling.rigid_scene and config.kind == "plain":
+        raise ValueError("expected rigid_scene False with a plain visual tokenizer, which moves no picture, got True")
 
 
 def _check_output_size(output_size: int, config: CamViGVisualTokenizerConfig) -> None:

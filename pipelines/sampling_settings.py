@@ -1,4 +1,4 @@
-"""How ids are drawn: what the caller says, and for the rest what the checkpoint says. Settled here and nowhere else.
+"""How ids are drawn and decoded: what the caller says, and for the rest what the checkpoint says. Settled here and nowhere else.
 
 A checkpoint says it in `transformer/generation_config.json` (`transformers.GenerationConfig`); one without that file has the
 numbers of `modeling_camvig.generation_defaults`.
@@ -21,6 +21,7 @@ class SamplingSettings:
         top_k: sample among the k likeliest choices; 0 = all.
         top_p: sample among the likeliest choices that together have this probability.
         mean_of: draw so many videos and decode the mean of their codes.
+        rigid_scene: decode them as pictures of a scene at rest, seen by the cameras of the path.
     """
 
     guidance_scale: float
@@ -28,6 +29,7 @@ class SamplingSettings:
     top_k: int
     top_p: float
     mean_of: int
+    rigid_scene: bool
 
     @classmethod
     def of(cls, pipeline: Any, **given: Any) -> SamplingSettings:

@@ -43,6 +43,7 @@ class VideoSettings:
     top_k: int | None = None
     top_p: float | None = None
     mean_of: int | None = None
+    rigid_scene: bool | None = None
     output_size: int | None = None  # the shorter side; None: the picture's, at most 512
     best_of: int | None = None
 
@@ -55,6 +56,7 @@ class VideoSettings:
             top_k=self.top_k,
             top_p=self.top_p,
             mean_of=self.mean_of,
+            rigid_scene=self.rigid_scene,
         )
         return {**asdict(sampling), "output_size": self.output_size, "best_of": best_of}
 

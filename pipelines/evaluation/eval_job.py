@@ -47,6 +47,7 @@ class EvalSettings:
     bias: bool = True
     moving_objects: int = MOVING_OBJECTS  # of moving rooms
     guidance_scale: float | None = None  # of a checkpoint; None: what it says itself
+    rigid_scene: bool | None = None  # likewise
 
     def read_clips(self, size: int, num_frames: int) -> tuple[list[EvalClip], str]:
         return read_eval_clips(self.data, self.split, self.clips, size, num_frames, self.moving_objects)
@@ -60,7 +61,7 @@ def measure_checkpoint(
     pipeline = load_pipeline(checkpoint)
     size = pipeline.visual_tokenizer.config.image_size
     clips, split = settings.read_clips(size, pipeline.num_frames)
-    sampling = SamplingSettings.of(pipeline, guidance_scale=settings.guidance_scale)
+    sampling = SamplingSettings.of(pipeline, guidance_scale=settings.guidance_scale, rigid_scene=settings.rigid_scene)
     found = evaluate_pipeline(
         pipeline, clips, settings.seed, settings.pose_clips, settings.pose_trials, settings.bias, sampling=sampling
     )

@@ -277,7 +277,7 @@ def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: Sampli
     before = time.perf_counter()
     ids = pipeline.generate_candidates(image_ids, camera_ids, 1, torch.Generator().manual_seed(seed), sampling)
     after = time.perf_counter()
-    pipeline.decode_video(ids[0, 0], picture)
+    pipeline.decode_video(ids[0, 0], picture, clip.path if sampling.rigid_scene else None)
     return {
         "seconds_per_video": time.perf_counter() - started,
         "tokens_per_second": pipeline.transformer.config.num_video_tokens / (after - before),

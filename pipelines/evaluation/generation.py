@@ -6,6 +6,8 @@ are `[T, S, S, 3]` uint8; what is random comes from the seeds.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,7 +39,8 @@ class PipelineSource:
 
     def reconstruct(self, clips: list[EvalClip]) -> Videos:
         """The true frames through the visual tokenizer; the motion kind gets exact flow where there is depth, else estimated."""
-        return [reconstruct(self.pipeline, clip) for clip in tqdm(clips, desc="reconstruction", mininterval=5)]
+        decode = partial(reconstruct, self.pipeline, rigid_scene=self.settings.rigid_scene)
+        return [decode(clip) for clip in tqdm(clips, desc="reconstruction", mininterval=5)]
 
 
 def generate_with_controls(
@@ -46,9 +49,13 @@ def generate_with_controls(
     paths: list[CameraPath],
     seeds: list[int],
 ) -> dict[str, Videos]:
-    """As `generate`, three times: `model` with the true paths, `wrong_path` with the next clip's, `no_camera` with none."""
+    """As `generate`, three times: `model` with the true paths, `wrong_path` with the next clip's, `no_camera` with none.
+
+    Never as a scene at rest: what the ids themselves say of motion is what training is to better.
+    """
+    settings = SamplingSettings.of(pipeline, rigid_scene=False)
     asked = {"model": paths, "wrong_path": paths[1:] + paths[:1], "no_camera": [None] * len(paths)}
-    return {name: generate(pipeline, pictures, given, seeds) for name, given in asked.items()}
+    return {name: generate(pipeline, pictures, given, seeds, settings) for name, given in asked.items()}
 
 
 @torch.no_grad()
@@ -71,13 +78,16 @@ def generate(
         image_ids = pipeline.encode_pictures(on_device)
         asked = image_ids, camera_ids, 1, generators, settings
         (ids,) = pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)
-        videos += [to_frames(pipeline.decode_video(*pair)) for pair in zip(ids, on_device, strict=True)]
+        seen_by = paths[part] if settings.rigid_scene else [None] * len(ids)
+        videos += [to_frames(pipeline.decode_video(*given)) for given in zip(ids, on_device, seen_by, strict=True)]
     return videos
 
 
 @torch.no_grad()
-def reconstruct(pipeline: CamViGPipeline, clip: EvalClip, reference: Tensor | None = None) -> np.ndarray:
-    """The true frames of a clip through the visual tokenizer, `[T, S, S, 3]` uint8.
+def reconstruct(
+    pipeline: CamViGPipeline, clip: EvalClip, reference: Tensor | None = None, *, rigid_scene: bool = False
+) -> np.ndarray:
+    """The true frames of a clip through the visual tokenizer, `[T, S, S, 3]` uint8; as a scene at rest, if that is asked for.
 
     The motion kind moves the first frame, or the pixels of another `reference` `[1, 3, S, S]` in [-1, 1].
     """
@@ -91,7 +101,8 @@ def reconstruct(pipeline: CamViGPipeline, clip: EvalClip, reference: Tensor | No
         flow, visibility, _ = clip.to_first_frame if known else estimated_backward_flow(clip.frames)
         visible = torch.from_numpy(visibility)[None, :, None].float().to(device)
         ids = tokenizer.encode(video, torch.from_numpy(flow)[None].to(device), visible)
-    return to_frames(pipeline.decode_video(ids[0], video[:, :, 0] if reference is None else reference.to(device)))
+    picture = video[:, :, 0] if reference is None else reference.to(device)
+    return to_frames(pipeline.decode_video(ids[0], picture, clip.path if rigid_scene else None))
 
 
 def to_picture(frame: np.ndarray) -> Tensor:

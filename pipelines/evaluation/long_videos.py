@@ -26,6 +26,7 @@ from ...camera_paths.camera_path import CameraPath
 from ...dataset_builders.clip_videos import decode_video, encode_video
 from ...metrics.flow_mse import dis_flow
 from ..pipeline_camvig import CamViGPipeline
+from ..sampling_settings import SamplingSettings
 from .controls import planar_warp, static_video
 from .generation import generate, reconstruct, to_picture
 from .long_clips import STEPS, LongEvalClip
@@ -98,8 +99,9 @@ def chained(
 
 def _reconstruction(pipeline: CamViGPipeline, clip: LongEvalClip) -> Videos:
     videos, picture = [], to_picture(clip.frames[0])
+    rigid_scene = SamplingSettings.of(pipeline).rigid_scene
     for stretch in clip.stretches:
-        videos.append(reconstruct(pipeline, stretch, picture))
+        videos.append(reconstruct(pipeline, stretch, picture, rigid_scene=rigid_scene))
         picture = to_picture(videos[-1][-1])
     return videos
 

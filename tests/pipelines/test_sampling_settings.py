@@ -14,6 +14,7 @@ from transformers import GenerationConfig
 
 from camvig import CamViGForConditionalGeneration, CamViGPipeline
 from camvig.modeling_camvig.generation_defaults import GENERATION_DEFAULTS
+from camvig.modeling_camvig.modeling_camvig import SAMPLING
 from camvig.pipelines.evaluation.generation import generate, to_picture
 from camvig.pipelines.preflight import run_cost
 from camvig.pipelines.sampling_settings import SamplingSettings
@@ -23,7 +24,7 @@ from camvig.training_scripts.finetune_start import Parts, initialize, write_pipe
 
 PATH = "dolly in 20%, pan right 5deg"
 FILE = "transformer/generation_config.json"
-OURS = {"guidance_scale": 1.5, "temperature": 0.5, "top_k": 0, "top_p": 1.0, "mean_of": 1}
+OURS = {"guidance_scale": 1.5, "temperature": 0.5, "top_k": 0, "top_p": 1.0, "mean_of": 1, "rigid_scene": False}
 
 
 def stored(folder: Path) -> dict:
@@ -74,9 +75,9 @@ def test_what_a_checkpoint_does_not_say_is_our_default(folder, said, say, tiny_p
 def test_the_checkpoint_is_followed_and_the_caller_wins(folder, say, tiny_pipeline, make_picture):
     say(temperature=1.3, guidance_scale=3.0, top_k=7, top_p=0.9)
     pipeline, picture = load(folder), make_picture()
-    said = SamplingSettings(3.0, 1.3, 7, 0.9, 1)
+    said = SamplingSettings(3.0, 1.3, 7, 0.9, 1, False)
     assert SamplingSettings.of(pipeline) == said
-    assert SamplingSettings.of(pipeline, temperature=0.0, top_k=None) == SamplingSettings(3.0, 0.0, 7, 0.9, 1)
+    assert SamplingSettings.of(pipeline, temperature=0.0, top_k=None) == SamplingSettings(3.0, 0.0, 7, 0.9, 1, False)
     assert torch.equal(ids(pipeline, picture), ids(tiny_pipeline, picture, **vars(said)))
     assert torch.equal(ids(pipeline, picture, **OURS), ids(tiny_pipeline, picture))
     assert not torch.equal(ids(pipeline, picture), ids(tiny_pipeline, picture))
@@ -84,7 +85,7 @@ def test_the_checkpoint_is_followed_and_the_caller_wins(folder, say, tiny_pipeli
     image_ids = torch.zeros(1, model.config.tokens_per_latent_frame, dtype=torch.long)
     generators = [torch.Generator().manual_seed(1) for _ in range(2)]
     by_itself = model.generate(image_ids, generator=generators[0])
-    of_a_draw = {name: value for name, value in vars(said).items() if name != "mean_of"}
+    of_a_draw = {name: value for name, value in vars(said).items() if name in SAMPLING}
     assert torch.equal(by_itself, model.generate_video(image_ids, generator=generators[1], **of_a_draw))
 
 

@@ -1,0 +1,110 @@
+"""What does it bring to decode ids as a scene at rest, and what of it do the ids bring? One JSON line a way of decoding.
+
+    python benchmarks/rigid_scenes.py [--checkpoint checkpoints/camvig-tiny] [--split validation] [--clips 64]
+
+Of the ids that the transformer writes, with the checkpoint's own sampling, and of the true frames' ids: decoded as they are; with
+the depth that they and the picture's ids say together (`rigid_scene`); with that of either alone; and with another clip's ids,
+which know nothing of this one. Flow MSE over static, amount of motion, PSNR, and PSNR of what frame 0 does not show.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from camvig import CamViGPipeline
+from camvig.metrics.flow_mse import dis_flow, flow_mse_between, motion_ratio
+from camvig.metrics.frame_quality import mean_psnr, psnr
+from camvig.modeling_camvig import rigid_flow
+from camvig.pipelines.evaluation.controls import static_video
+from camvig.pipelines.evaluation.eval_clips import EvalClip, read_eval_clips
+from camvig.pipelines.evaluation.generation import BATCH_SIZE, LARGEST_BATCH, to_frames, to_picture
+from camvig.pipelines.sampling_settings import SamplingSettings
+
+PRIORS = {"both": rigid_flow.PRIOR_INFORMATION, "ids alone": 1e-9, "picture alone": 1e9}
+"""How much the picture's own depth counts."""
+
+
+@torch.no_grad()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", default="camvig-tiny")
+    parser.add_argument("--split", default="validation", choices=["train", "validation", "test"])
+    parser.add_argument("--clips", type=int, default=64)
+    options = parser.parse_args()
+    pipeline = CamViGPipeline.from_pretrained(options.checkpoint)
+    pipeline.set_progress_bar_config(disable=True)
+    size = pipeline.visual_tokenizer.config.image_size
+    clips = read_eval_clips("rooms", options.split, options.clips, size, pipeline.num_frames)[0]
+    flows = [dis_flow(clip.frames) for clip in clips]
+    for source, ids in (("transformer", written_ids(pipeline, clips)), ("true frames", true_ids(pipeline, clips))):
+        for way, videos in decoded(pipeline, clips, ids).items():
+            line = {"benchmark": "rigid_scenes", "ids": source, "decoded": way, **scores(videos, clips, flows)}
+            print(json.dumps(line), flush=True)
+
+
+def written_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]:
+    """Video i from seed i."""
+    settings, written = replace(SamplingSettings.of(pipeline), rigid_scene=False), []
+    for start in range(0, len(clips), BATCH_SIZE):
+        part = clips[start : start + BATCH_SIZE]
+        image_ids = pipeline.encode_pictures([to_picture(clip.frames[0]) for clip in part])
+        camera_ids = [pipeline.encode_path(clip.path) for clip in part]
+        generators = [torch.Generator().manual_seed(start + number) for number in range(len(part))]
+        asked = image_ids, camera_ids, 1, generators, settings
+        written += list(pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)[0])
+    return written
+
+
+def true_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]:
+    ids = []
+    for clip in clips:
+        video = torch.cat([to_picture(frame) for frame in clip.frames])[None].transpose(1, 2)
+        flow, visibility = (torch.from_numpy(part)[None] for part in clip.to_first_frame[:2])
+        ids.append(pipeline.visual_tokenizer.encode(video, flow, visibility[:, :, None].float())[0])
+    return ids
+
+
+def decoded(pipeline: CamViGPipeline, clips: list[EvalClip], ids: list[Tensor]) -> dict[str, list[np.ndarray]]:
+    """Way of decoding -> videos `[T, S, S, 3]` uint8."""
+    next_ids = ids[1:] + ids[:1]
+    others = [
+        torch.cat([one[..., :1, :, :], other[..., 1:, :, :]], -3) for one, other in zip(ids, next_ids, strict=True)
+    ]
+    ways = {"as they are": decode(pipeline, clips, ids, rigid=False)}
+    for name, prior in PRIORS.items():
+        rigid_flow.PRIOR_INFORMATION = prior
+        ways[f"rigid scene, depth of {name}"] = decode(pipeline, clips, ids, rigid=True)
+    rigid_flow.PRIOR_INFORMATION = PRIORS["both"]
+    ways["rigid scene, another clip's ids"] = decode(pipeline, clips, others, rigid=True)
+    return ways
+
+
+def decode(pipeline: CamViGPipeline, clips: list[EvalClip], ids: list[Tensor], rigid: bool) -> list[np.ndarray]:
+    return [
+        to_frames(pipeline.decode_video(one, to_picture(clip.frames[0]), clip.path if rigid else None))
+        for one, clip in zip(ids, clips, strict=True)
+    ]
+
+
+def scores(videos: list[np.ndarray], clips: list[EvalClip], flows: list[np.ndarray]) -> dict[str, float]:
+    found = [dis_flow(video) for video in videos]
+    errors = [flow_mse_between(*pair) for pair in zip(found, flows, strict=True)]
+    still = [dis_flow(static_video(clip.frames)) for clip in clips]
+    static = [flow_mse_between(*pair) for pair in zip(still, flows, strict=True)]
+    pairs = list(zip(videos, clips, strict=True))
+    return {
+        "flow_mse_over_static": round(float(np.mean(errors) / np.mean(static)), 4),
+        "motion_ratio": round(float(np.nanmean([motion_ratio(*pair) for pair in zip(found, flows, strict=True)])), 3),
+        "psnr": round(mean_psnr(psnr(video, clip.frames) for video, clip in pairs).mean, 2),
+        "psnr_hidden": round(mean_psnr(psnr(video, clip.frames, clip.hidden) for video, clip in pairs).mean, 2),
+    }
+
+
+if __name__ == "__main__":
+    main()
