@@ -1,11 +1,11 @@
 """Rigid flow: how pixels move that show a scene at rest, from the cameras of a path and what is known of depth.
 
 Ids say how pixels move; the path says how they can. Where nothing moves but the camera, a pixel's place in the first picture lies
-on its epipolar line, and its inverse depth says where on the line. `fit_inverse_depth` finds that number by least squares: from the
-flow of all frames together, brought to the first picture, where each counts by how much depth moves it, and from the depth that
-the picture's own ids tell. `rigid_flow` makes flow of it again. Always true: points lie in front of their camera and of the first,
-and where the cameras only turn or zoom, the flow is that of their homography, whatever the ids said. The term is that of GeoNet
-(Yin & Shi 2018); our departure: the paper shows what the ids say.
+on its epipolar line, and its inverse depth says where on the line. `fit_inverse_depth` finds the depth of the first picture by
+least squares: from the flow of all frames together, where each counts by how much depth moves it, and from what the picture's own
+ids tell of depth. Each frame then sees what of it is in front (`first_hit`), and `rigid_flow` makes flow of that again. Always
+true: points lie in front of their camera and of the first, and where the cameras only turn or zoom, the flow is that of their
+homography, whatever the ids said. The term is that of GeoNet (Yin & Shi 2018); our departure: the paper shows what the ids say.
 
 Coordinates are in widths and heights of the picture. What pixel x of frame t shows, at inverse depth w (1 / z in camera t, in
 scene depths), the first picture has at H_t x + w e_t (homogeneous): H_t = K_0 R_t K_t^-1, e_t = K_0 c_t.
@@ -29,6 +29,9 @@ PRIOR_INFORMATION = 1.0
 
 ITERATIONS = 3
 """Of the least squares along a line: perspective makes places bend with inverse depth."""
+
+RAY_STEPS = 16
+"""Of equal inverse depth, from the nearest point of the scene to infinity."""
 
 SMALLEST = 1e-3
 """Of what is divided by."""
@@ -84,14 +87,31 @@ def fit_inverse_depth(flow: Tensor, scene: RigidScene) -> Tensor:
     point = far + inverse_depth * nearer
     flow = _places(point) - pixel_centres(size, size, flow.device)
     # The same of the first picture's pixels: 1 / z there, and its information, by the chain rule
-    ratio, far_z = point[:, :, 2:].clamp(min=SMALLEST), far[:, :, 2:].clamp(min=SMALLEST)
-    information = information * (ratio.square() / far_z).square()
+    ratio = point[:, :, 2:].clamp(min=SMALLEST)
+    information = information * (ratio.square() / far[:, :, 2:].clamp(min=SMALLEST)).square()
     sums = splat(torch.cat([inverse_depth / ratio * information, information], dim=2), flow, latents=1)
-    known = read_painted(sums + _prior_sums(scene.inverse_depth, size), flow)
-    of_first = known[:, :, :1] / known[:, :, 1:]
-    # And back, to 1 / z of each frame
-    ratio = (1 - of_first * nearer[:, :, 2:]).clamp(min=SMALLEST)
-    return _in_front(of_first * far_z / ratio, far, nearer)
+    sums = sums + _prior_sums(scene.inverse_depth, size)
+    return first_hit(sums[:, :, :1] / sums[:, :, 1:], far, nearer)
+
+
+def first_hit(surface: Tensor, far: Tensor, nearer: Tensor) -> Tensor:
+    """Where each pixel's ray, coming from its camera, first goes behind a surface: inverse depth `[B, N, 1, g, g]`.
+
+    The surface is inverse depth of the first picture and what lies around it, `[B, 1, 1, SPAN g, SPAN g]`. Within the step that
+    hits, it is taken to be a plane.
+    """
+    nearest, centres = surface.amax((-2, -1), keepdim=True), pixel_centres(*far.shape[-2:], far.device)
+    start = _in_front(nearest * far[:, :, 2:] / (1 - nearest * nearer[:, :, 2:]).clamp(min=SMALLEST), far, nearer)
+    hit, is_open, before, last = torch.zeros_like(start), torch.ones_like(start, dtype=torch.bool), start, None
+    for step in range(RAY_STEPS + 1):
+        here = start * (1 - step / RAY_STEPS)
+        point = far + here * nearer
+        behind = read_painted(surface, _places(point) - centres) - here / point[:, :, 2:].clamp(min=SMALLEST)
+        is_hit = is_open & (behind > 0)
+        share = 0.0 if last is None else last / (last - behind).clamp(max=-1e-9)
+        hit = torch.where(is_hit, before + (here - before) * share, hit)
+        is_open, before, last = is_open & ~is_hit, here, behind
+    return hit
 
 
 def _prior_sums(inverse_depth: Tensor, size: int) -> Tensor:

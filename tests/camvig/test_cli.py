@@ -20,6 +20,12 @@ from camvig.pipelines.video_files import read_video
 PATH = "dolly in 30%, pan right 10deg"
 
 
+def as_option(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, bool):
+        return (f"--{name}" if value else f"--no-{name}",)
+    return f"--{name}", str(value)
+
+
 @pytest.fixture
 def command(picture_file: Path, tiny_checkpoint: Path, tmp_path: Path):
     """Runs `camvig generate` with good arguments, but for those that are given; returns the exit status."""
@@ -32,7 +38,7 @@ def command(picture_file: Path, tiny_checkpoint: Path, tmp_path: Path):
             "checkpoint": tiny_checkpoint,
             **{name.replace("_", "-"): value for name, value in changes.items()},
         }
-        return main(["generate", *(part for name, value in options.items() for part in (f"--{name}", str(value)))])
+        return main(["generate", *(part for name, value in options.items() for part in as_option(name, value))])
 
     return run
 
@@ -65,6 +71,15 @@ def test_generate_writes_a_video_and_how_it_was_made(command, tmp_path, tiny_che
     assert record["camera_path"] == PATH and record["seed"] == 7 and record["settings"]["guidance_scale"] == 1.5
     assert record["seconds"] > 0 and record["tokens_per_second"] > 0
     assert (record["frames"], record["width"], record["height"], record["fps"]) == (17, 48, 32, 8)
+
+
+def test_a_scene_at_rest_is_asked_for_by_name(command, tmp_path):
+    videos = []
+    for asked in (True, False):
+        assert command(output=tmp_path / "out.mp4", rigid_scene=asked) == 0
+        assert json.loads((tmp_path / "out.json").read_text())["settings"]["rigid_scene"] is asked
+        videos.append(read_video(tmp_path / "out.mp4")[0])
+    assert (videos[0] != videos[1]).any()
 
 
 def test_every_video_says_how_well_it_follows_its_path(command, tmp_path):

@@ -45,6 +45,30 @@ def test_moving_rooms_and_guidance(tiny_checkpoint, tmp_path, capsys):
     assert first["no_camera"] == second["no_camera"] and first["static"] == second["static"]
 
 
+def test_a_scene_at_rest_is_another_way_to_decode(tiny_checkpoint, tmp_path):
+    figures = []
+    for answer in ("--rigid-scene", "--no-rigid-scene"):
+        file = tmp_path / "eval.json"
+        options = [
+            "--split",
+            "validation",
+            "--clips",
+            "2",
+            "--pose-clips",
+            "0",
+            "--no-bias",
+            answer,
+            "--json",
+            str(file),
+        ]
+        assert main(["eval", str(tiny_checkpoint), *options]) == 0
+        figures.append(json.loads(file.read_text()))
+    assert [found["settings"]["rigid_scene"] for found in figures] == [True, False]
+    rigid, free = (found["flow_mse"] for found in figures)
+    for kind, same in (("model", False), ("wrong_path", False), ("reconstruction", False), ("no_camera", True)):
+        assert (rigid[kind] == free[kind]) is same, kind
+
+
 def test_panoramas_have_every_control_and_nothing_that_moves(tiny_checkpoint, tmp_path):
     file = tmp_path / "eval.json"
     options = ["--data", "panoramas", "--clips", "3", "--pose-clips", "0", "--json", str(file)]
@@ -82,8 +106,9 @@ def test_inputs_are_exported(tmp_path, capsys):
         (
             ["--json", "e.json", "--videos", "y", "--guidance-scale", "2"],
             1,
-            "expected --guidance-scale with a checkpoint",
+            "expected --guidance-scale and --rigid-scene with a checkpoint",
         ),
+        (["--json", "e.json", "--videos", "y", "--no-rigid-scene"], 1, "and --rigid-scene with a checkpoint only"),
         (["--json", "e.json", "--moving-objects", "2"], 1, "--moving-objects with --data moving-rooms only, got rooms"),
         (["--json", "e.json", "--data", "moving-rooms", "--moving-objects", "4"], 2, "less than or equal to 3"),
         (["--json", "e.json", "--data", "panoramas", "--split", "validation"], 1, "expected train or test as split"),

@@ -13,8 +13,9 @@ from .recipes import ARMS_OF_MIXTURE, arm_pipeline, mixture_arms, moving_eval
 from .stages import Stage
 from .tables import Scores, flow_table, motion_tables, read_scores
 
-SCALES_OF_GUIDANCE = {"1": "1", "1.5": None, "3": "3"}
-"""Guidance -> what the command is told; 1.5 is the default, and shared with the experiment on mixtures."""
+SCALES_OF_GUIDANCE = ("1", "1.5", "3")
+OF_ARMS = "1.5"
+"""What the arms of the mixture say themselves; their evaluation is shared with the experiment on mixtures."""
 MODELS = {"checkpoint": "the checkpoint", **{arm: f"arm {share}" for arm, share in ARMS_OF_MIXTURE.items()}}
 STYLES = {"checkpoint": "#333333", "paths": "#2b5fb3", "mixed": "#c8361d", "video": "#1b7f3b"}
 
@@ -23,15 +24,22 @@ def stages_of(scale: Scale, choices: Choices) -> list[Stage]:
     stages = mixture_arms(scale)
     for model in MODELS:
         pipeline = choices.checkpoint if model == "checkpoint" else arm_pipeline(model)
-        stages += [moving_eval(model, pipeline, scale, given) for given in SCALES_OF_GUIDANCE.values()]
+        free = ("--no-rigid-scene",) if model == "checkpoint" else ()  # the arms say nothing else
+        stages += [moving_eval(model, pipeline, scale, _given(model, one), free) for one in SCALES_OF_GUIDANCE]
     return stages
+
+
+def _given(model: str, guidance: str) -> str | None:
+    """What the command is told."""
+    return None if guidance == OF_ARMS and model != "checkpoint" else guidance
 
 
 def findings_of(scale: Scale, work: Path, picture: Path) -> str:
     scores = {
         model: {
             guidance: read_scores(work, f"{model}-moving" + (f"-guidance-{given}" if given else ""))
-            for guidance, given in SCALES_OF_GUIDANCE.items()
+            for guidance in SCALES_OF_GUIDANCE
+            for given in [_given(model, guidance)]
         }
         for model in MODELS
     }
@@ -73,7 +81,7 @@ EXPERIMENT = Experiment(
     method=(
         "Rooms with up to two moving objects each, whose true flow is known in two parts, the camera's and the things' own. "
         "Guidance on the path of 1 (plain sampling), 1.5 and 3, for the three arms of the experiment on mixtures, and for "
-        "the checkpoint, which never saw things that move, with its own tokenizer."
+        "the checkpoint, which never saw things that move, with its own tokenizer and free to move them (`--no-rigid-scene`)."
     ),
     stages_of=stages_of,
     findings_of=findings_of,

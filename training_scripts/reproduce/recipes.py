@@ -147,9 +147,11 @@ def eval_of_arm(arm: str, scale: Scale) -> Stage:
     return eval_stage(f"{arm}-rooms", arm_pipeline(arm), scale)
 
 
-def moving_eval(name: str, checkpoint: str, scale: Scale, guidance: str | None = None) -> Stage:
-    """A checkpoint on rooms with moving objects; `guidance` None is the default of sampling."""
-    more = ("--data", "moving-rooms", *(("--guidance-scale", guidance) if guidance else ()))
+def moving_eval(
+    name: str, checkpoint: str, scale: Scale, guidance: str | None = None, options: tuple[str, ...] = ()
+) -> Stage:
+    """A checkpoint on rooms with moving objects; `guidance` None is what it says itself."""
+    more = ("--data", "moving-rooms", *(("--guidance-scale", guidance) if guidance else ()), *options)
     return eval_stage(f"{name}-moving" + (f"-guidance-{guidance}" if guidance else ""), checkpoint, scale, more, 5)
 
 
