@@ -100,7 +100,8 @@ def first_hit(surface: Tensor, far: Tensor, nearer: Tensor) -> Tensor:
     The surface is inverse depth of the first picture and what lies around it, `[B, 1, 1, SPAN g, SPAN g]`. Within the step that
     hits, it is taken to be a plane.
     """
-    nearest, centres = surface.amax((-2, -1), keepdim=True), pixel_centres(*far.shape[-2:], far.device)
+    height, width = far.shape[-2:]
+    nearest, centres = surface.amax((-2, -1), keepdim=True), pixel_centres(height, width, far.device)
     start = _in_front(nearest * far[:, :, 2:] / (1 - nearest * nearer[:, :, 2:]).clamp(min=SMALLEST), far, nearer)
     hit, is_open, before, last = torch.zeros_like(start), torch.ones_like(start, dtype=torch.bool), start, None
     for step in range(RAY_STEPS + 1):

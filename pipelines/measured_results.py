@@ -76,11 +76,12 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
     settings = scores["settings"]
     draws = settings.get("mean_of", 1)  # older records know of none
     mean = f", the mean of {draws} draws" if draws > 1 else ""
+    decoded = ", decoded as a scene at rest" if settings.get("rigid_scene") else ""
     return "\n".join(
         [
             f"{scores['clips']} clips of {world} {split}, 17 frames each; optical flow by OpenCV DIS",
             f"(`metrics/flow_mse.py` says why); temperature {settings['temperature']:g}, guidance "
-            f"{settings['guidance_scale']:g}{mean}. The full record is `{record}`.",
+            f"{settings['guidance_scale']:g}{mean}{decoded}. The full record is `{record}`.",
             "",
             f"| flow MSE, px² of {image_size}x{image_size} frames | value | over static |",
             "| --- | --- | --- |",

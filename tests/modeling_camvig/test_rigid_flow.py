@@ -11,7 +11,7 @@ from camvig.camera_paths.camera_path import CameraPath
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clip
 from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
-from camvig.modeling_camvig.rigid_flow import RigidScene, fit_inverse_depth, pixel_centres, rigid_flow
+from camvig.modeling_camvig.rigid_flow import RigidScene, first_hit, fit_inverse_depth, pixel_centres, rigid_flow
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.pipelines.evaluation.controls import plane_homographies
 
@@ -72,6 +72,20 @@ def test_flow_betters_a_wrong_depth(clip):
     scene = scene_of(clip.path)  # all of it one scene depth away
     flat = rigid_flow(torch.ones(1, 16, 1, SIZE, SIZE), scene, SIZE, SIZE)
     assert pixels_off(rigid_flow(fit_inverse_depth(exact, scene), scene, SIZE, SIZE), clip) < pixels_off(flat, clip)
+
+
+@pytest.mark.parametrize(
+    ("text", "near_ends", "far_begins"), [("truck left 20%", 0.81, 0.82), ("truck right 20%", 0.18, 0.43)]
+)
+def test_what_is_near_hides_what_is_far(text, near_ends, far_begins):
+    """Near on the left, far on the right: they overlap for a camera that goes left, and part for one that goes right."""
+    scene = scene_of(CameraPath.from_text(text, num_frames=17))
+    surface = torch.full((1, 1, 1, 2 * SIZE, 2 * SIZE), 0.5)
+    surface[..., :SIZE] = 2
+    hit = first_hit(surface, *scene.lines(SIZE, SIZE))[0, -1, 0]
+    x = pixel_centres(SIZE, SIZE, hit.device)[0]
+    assert (hit[x < near_ends - 1 / SIZE] - 2).abs().max() < 0.05
+    assert (hit[x > far_begins + 1 / SIZE] - 0.5).abs().max() < 0.05
 
 
 @pytest.mark.parametrize("text", ["pan right 20deg", "tilt up 10deg, roll left 5deg", "zoom in 30%"])

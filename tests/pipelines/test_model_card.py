@@ -41,6 +41,8 @@ def test_results_stand_beside_their_controls():
     assert "temperature 0.5, guidance 1.5. The full" in text and "training never saw" in text
     means = {**SCORES, "settings": {**SCORES["settings"], "mean_of": 4}}
     assert "guidance 1.5, the mean of 4 draws. The full" in measured_results(means, "eval.json", 32)
+    rigid = {**SCORES, "settings": {**SCORES["settings"], "rigid_scene": True}}
+    assert "guidance 1.5, decoded as a scene at rest. The full" in measured_results(rigid, "eval.json", 32)
     assert "training never saw" not in measured_results({**SCORES, "split": "train"}, "eval.json", 32)
 
 

@@ -115,10 +115,11 @@ def about_clips(columns: dict[str, Scores]) -> str:
 def _about_clips(scores: Scores) -> str:
     settings = scores["settings"]
     mean_of = f", mean of {settings['mean_of']} draws" if settings.get("mean_of", 1) > 1 else ""
+    decoded = ", scenes at rest" if settings.get("rigid_scene") else ""
     return (
         f"{scores['clips']} clips of {scores['scenes']} scenes of `{scores['data']}`, {scores['split']} split, "
         f"{scores['frames']} frames of {scores['frame_size']} pixels; temperature {settings['temperature']:g}, "
-        f"guidance {settings['guidance_scale']:g}{mean_of}."
+        f"guidance {settings['guidance_scale']:g}{mean_of}{decoded}."
     )
 
 
