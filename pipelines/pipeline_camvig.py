@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from ..camera_paths.camera_path import CameraPath
 from ..modeling_camvig.camera_tokenizer import CamViGCameraTokenizer
-from ..modeling_camvig.modeling_camvig import SAMPLING, CamViGForConditionalGeneration
+from ..modeling_camvig.modeling_camvig import CamViGForConditionalGeneration
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from .best_of import LARGEST_BATCH, keep_best, load_score, write_candidates
 from .camera_path_input import prepare_camera_path, warn_outside_training
@@ -211,7 +211,7 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
 
         A candidate is one draw, or the mean of `sampling.mean_of` draws; see `write_candidates`.
         """
-        settings, mean_of = {name: getattr(sampling, name) for name in SAMPLING}, sampling.mean_of
+        settings, mean_of = sampling.of_a_draw, sampling.mean_of
 
         def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
             of_these = [camera_ids[number] for number in numbers]

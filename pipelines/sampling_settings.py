@@ -46,6 +46,11 @@ class SamplingSettings:
             settled["mean_of"] = 1
         return cls(**settled)
 
+    @property
+    def of_a_draw(self) -> dict[str, Any]:
+        """What `generate_video` takes; the others are of decoding."""
+        return {name: getattr(self, name) for name in ("guidance_scale", "temperature", "top_k", "top_p")}
+
 
 def settled_best_of(pipeline: Any, given: int | None, sampling: SamplingSettings, camera_paths: Sequence[Any]) -> int:
     """How many candidates a video has: what is given, else what the checkpoint says.

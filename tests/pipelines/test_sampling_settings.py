@@ -14,7 +14,6 @@ from transformers import GenerationConfig
 
 from camvig import CamViGForConditionalGeneration, CamViGPipeline
 from camvig.modeling_camvig.generation_defaults import GENERATION_DEFAULTS
-from camvig.modeling_camvig.modeling_camvig import SAMPLING
 from camvig.pipelines.evaluation.generation import generate, to_picture
 from camvig.pipelines.preflight import run_cost
 from camvig.pipelines.sampling_settings import SamplingSettings
@@ -85,8 +84,7 @@ def test_the_checkpoint_is_followed_and_the_caller_wins(folder, say, tiny_pipeli
     image_ids = torch.zeros(1, model.config.tokens_per_latent_frame, dtype=torch.long)
     generators = [torch.Generator().manual_seed(1) for _ in range(2)]
     by_itself = model.generate(image_ids, generator=generators[0])
-    of_a_draw = {name: value for name, value in vars(said).items() if name in SAMPLING}
-    assert torch.equal(by_itself, model.generate_video(image_ids, generator=generators[1], **of_a_draw))
+    assert torch.equal(by_itself, model.generate_video(image_ids, generator=generators[1], **said.of_a_draw))
 
 
 def test_commands_evaluation_and_preflight_follow_the_checkpoint(folder, say, tiny_pipeline, make_picture):
