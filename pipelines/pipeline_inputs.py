@@ -100,5 +100,5 @@ def to_reference(picture: PictureLike, output_size: int | None = None) -> Tensor
         size = (2 * round(width * scale / 2), 2 * round(height * scale / 2))
         image = image.resize(size, Image.Resampling.LANCZOS)
     array = np.asarray(image)[: image.height // 2 * 2, : image.width // 2 * 2]
-    pixels = torch.from_numpy(array.copy()).permute(2, 0, 1)[None]
+    pixels = torch.from_numpy(array.copy()).permute(2, 0, 1)[None].contiguous()  # another layout rounds otherwise
     return pixels.float() / 127.5 - 1
