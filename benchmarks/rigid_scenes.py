@@ -23,7 +23,7 @@ from camvig.metrics.frame_quality import mean_psnr, psnr
 from camvig.modeling_camvig import rigid_flow
 from camvig.pipelines.evaluation.controls import static_video
 from camvig.pipelines.evaluation.eval_clips import EvalClip, read_eval_clips
-from camvig.pipelines.evaluation.generation import BATCH_SIZE, LARGEST_BATCH, to_frames, to_picture
+from camvig.pipelines.evaluation.generation import BATCH_SIZE, LARGEST_BATCH, to_frames, to_picture, true_ids
 from camvig.pipelines.sampling_settings import SamplingSettings
 
 PRIORS = {"both": rigid_flow.PRIOR_INFORMATION, "ids alone": 1e-9, "picture alone": 1e9}
@@ -42,7 +42,10 @@ def main():
     size = pipeline.visual_tokenizer.config.image_size
     clips = read_eval_clips("rooms", options.split, options.clips, size, pipeline.num_frames)[0]
     flows = [dis_flow(clip.frames) for clip in clips]
-    for source, ids in (("transformer", written_ids(pipeline, clips)), ("true frames", true_ids(pipeline, clips))):
+    for source, ids in (
+        ("transformer", written_ids(pipeline, clips)),
+        ("true frames", [true_ids(pipeline, clip) for clip in clips]),
+    ):
         for way, videos in decoded(pipeline, clips, ids).items():
             line = {"benchmark": "rigid_scenes", "ids": source, "decoded": way, **scores(videos, clips, flows)}
             print(json.dumps(line), flush=True)
@@ -59,15 +62,6 @@ def written_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]
         asked = image_ids, camera_ids, 1, generators, settings
         written += list(pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)[0])
     return written
-
-
-def true_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]:
-    ids = []
-    for clip in clips:
-        video = torch.cat([to_picture(frame) for frame in clip.frames])[None].transpose(1, 2)
-        flow, visibility = (torch.from_numpy(part)[None] for part in clip.to_first_frame[:2])
-        ids.append(pipeline.visual_tokenizer.encode(video, flow, visibility[:, :, None].float())[0])
-    return ids
 
 
 def decoded(pipeline: CamViGPipeline, clips: list[EvalClip], ids: list[Tensor]) -> dict[str, list[np.ndarray]]:

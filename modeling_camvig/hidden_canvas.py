@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .motion_layers import ResidualBlock, warp
+from .motion_layers import ResidualBlock, pixel_centres, warp
 
 SPAN = 2.0
 """Width and height of the canvas in those of the frame, which is its middle."""
@@ -75,9 +75,7 @@ def splat(values: Tensor, flow: Tensor, latents: int) -> Tensor:
     """
     batch, frames, channels, size, _ = values.shape
     side = int(SPAN * size)
-    centres = (torch.arange(size, device=flow.device) + 0.5) / size
-    grid = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))  # [2, g, g]
-    places = (grid + flow.detach().float() + (SPAN - 1) / 2) * size - 0.5
+    places = (pixel_centres(size, size, flow.device) + flow.detach().float() + (SPAN - 1) / 2) * size - 0.5
     corner = places.floor()
     share = places - corner
     rows = values.float().permute(0, 1, 3, 4, 2).reshape(-1, channels)
@@ -118,9 +116,7 @@ def read_canvas(reference: Tensor, painted: Tensor, flow: Tensor, small: Tensor 
 def read_painted(painted: Tensor, flow: Tensor) -> Tensor:
     """The painted part alone; its border repeats beyond the canvas."""
     batch, frames, _, height, width = flow.shape
-    x = (torch.arange(width, device=flow.device) + 0.5) / width
-    y = (torch.arange(height, device=flow.device) + 0.5) / height
-    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1) + flow.float().permute(0, 1, 3, 4, 2)
+    places = (pixel_centres(height, width, flow.device) + flow.float()).permute(0, 1, 3, 4, 2)
     grid = (places - 0.5) * 2 / SPAN
     canvases = painted.repeat_interleave(frames // painted.shape[1], dim=1).flatten(0, 1)
     seen = F.grid_sample(canvases, grid.flatten(0, 1), padding_mode="border", align_corners=False)
@@ -130,7 +126,5 @@ def read_painted(painted: Tensor, flow: Tensor) -> Tensor:
 def beyond_the_edges(flow: Tensor) -> Tensor:
     """How far outside of frame 0 each pixel's place lies, in frames: flow `[B, N, 2, H, W]` -> `[B, N, 1, H, W]`, 0 inside."""
     height, width = flow.shape[-2:]
-    x = (torch.arange(width, device=flow.device) + 0.5) / width - 0.5
-    y = (torch.arange(height, device=flow.device) + 0.5) / height - 0.5
-    places = torch.stack(torch.meshgrid(x, y, indexing="xy")) + flow.float()
+    places = pixel_centres(height, width, flow.device) - 0.5 + flow.float()
     return (places.abs() - 0.5).clamp(min=0).amax(2, keepdim=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import read_canvas
 from .motion_decoder import MotionDecoder
-from .motion_layers import ResidualBlock, SpatialAttention, warp
+from .motion_layers import ResidualBlock, SpatialAttention, resize_frames, warp
 from .quantizers import build_quantizer
 from .rigid_flow import RigidScene, rigid_flow
 
@@ -174,24 +174,19 @@ class MotionAutoencoder(nn.Module):
         if codes.shape[1] == 1:
             empty = reference.new_zeros(len(ids), 0, 2, *reference.shape[-2:])
             return reference[:, :, None], empty, empty[:, :, :1]
+        size = reference.shape[-2:]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
         scene = None if cameras is None else RigidScene.of(*cameras, self.picture.decode(codes[:, 0])[1].exp())
         parts = self.decoder(codes[:, 1:], small, scene)
-        weight = _resize(parts.weight_logit.sigmoid(), reference)
+        weight = resize_frames(parts.weight_logit.sigmoid(), *size)
         if scene is None or parts.inverse_depth is None:
-            flow = _resize(parts.flow, reference)
+            flow = resize_frames(parts.flow, *size)
         else:
-            flow = rigid_flow(parts.inverse_depth, scene, *reference.shape[-2:])
+            flow = rigid_flow(parts.inverse_depth, scene, *size)
         painted = parts.painted
-        content = _resize(parts.content, reference) if painted is None else read_canvas(reference, painted, flow, small)
+        content = (
+            resize_frames(parts.content, *size) if painted is None else read_canvas(reference, painted, flow, small)
+        )
         frames = weight * warp(reference, flow) + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight
-
-
-def _resize(x: Tensor, like: Tensor) -> Tensor:
-    """`[B, N, C, h, w]` -> the height and width of `like`."""
-    if x.shape[-2:] == like.shape[-2:]:
-        return x
-    resized = F.interpolate(x.flatten(0, 1), like.shape[-2:], mode="bilinear", align_corners=False)
-    return resized.unflatten(0, x.shape[:2])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import HiddenCanvas, beyond_the_edges, read_canvas
-from .motion_layers import ResidualBlock, warp
+from .motion_layers import ResidualBlock, resize_frames, warp
 from .rigid_flow import RigidScene, fit_inverse_depth, rigid_flow
 
 
@@ -118,8 +118,7 @@ class MotionDecoder(nn.Module):
 def _of_all_sizes(small: Tensor, scene: RigidScene | None, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
     """Flow `[B, N, 2, g, g]` -> flow at that size and at the reference's; with a scene both rigid, and its inverse depth."""
     if scene is None:
-        flow = F.interpolate(small.flatten(0, 1), (size, size), mode="bilinear", align_corners=False)
-        return small, flow.unflatten(0, small.shape[:2]), None
+        return small, resize_frames(small, size, size), None
     inverse_depth = fit_inverse_depth(small, scene)
     return (
         rigid_flow(inverse_depth, scene, *small.shape[-2:]),

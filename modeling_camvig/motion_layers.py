@@ -10,6 +10,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
+    """`[2, H, W]`: x and y of each pixel, in widths and heights of the picture."""
+    x = (torch.arange(width, device=device) + 0.5) / width
+    y = (torch.arange(height, device=device) + 0.5) / height
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"))
+
+
+def resize_frames(x: Tensor, height: int, width: int) -> Tensor:
+    """`[B, N, C, h, w]` -> `[B, N, C, H, W]`, bilinear; the same where nothing changes."""
+    if x.shape[-2:] == (height, width):
+        return x
+    resized = F.interpolate(x.flatten(0, 1), (height, width), mode="bilinear", align_corners=False)
+    return resized.unflatten(0, x.shape[:2])
+
+
 def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
     """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, beyond its edges as `padding_mode` says.
 
@@ -22,10 +37,8 @@ def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
         `[B, N, C, H, W]` float32.
     """
     batch, count, _, height, width = flow.shape
-    centres_x = (torch.arange(width, device=flow.device) + 0.5) / width * 2 - 1
-    centres_y = (torch.arange(height, device=flow.device) + 0.5) / height * 2 - 1
-    centres = torch.stack(torch.meshgrid(centres_x, centres_y, indexing="xy"), dim=-1)
-    grid = centres + 2 * flow.float().permute(0, 1, 3, 4, 2)
+    centres = pixel_centres(height, width, flow.device) * 2 - 1
+    grid = centres.permute(1, 2, 0) + 2 * flow.float().permute(0, 1, 3, 4, 2)
     pictures = picture.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
     moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode=padding_mode, align_corners=False)
     return moved.unflatten(0, (batch, count))

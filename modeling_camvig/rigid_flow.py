@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .hidden_canvas import SPAN, read_painted, splat
+from .motion_layers import pixel_centres, resize_frames
 
 NEAREST = 0.15
 """Scene depths: no point is taken to be nearer to a camera."""
@@ -62,20 +63,10 @@ class RigidScene(NamedTuple):
         return of_x * x + of_y * y + of_one, self.epipoles[..., None, None]
 
 
-def pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
-    """`[2, H, W]`: x and y."""
-    x = (torch.arange(width, device=device) + 0.5) / width
-    y = (torch.arange(height, device=device) + 0.5) / height
-    return torch.stack(torch.meshgrid(x, y, indexing="xy"))
-
-
 def rigid_flow(inverse_depth: Tensor, scene: RigidScene, height: int, width: int) -> Tensor:
     """Inverse depth `[B, N, 1, h, w]` of what frames 1 to N show, interpolated -> flow to the first picture `[B, N, 2, H, W]`."""
-    if inverse_depth.shape[-2:] != (height, width):
-        resized = F.interpolate(inverse_depth.flatten(0, 1), (height, width), mode="bilinear", align_corners=False)
-        inverse_depth = resized.unflatten(0, inverse_depth.shape[:2])
     far, nearer = scene.lines(height, width)
-    places = _places(far + _in_front(inverse_depth, far, nearer) * nearer)
+    places = _places(far + _in_front(resize_frames(inverse_depth, height, width), far, nearer) * nearer)
     return places - pixel_centres(height, width, places.device)
 
 

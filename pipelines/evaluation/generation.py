@@ -91,18 +91,21 @@ def reconstruct(
 
     The motion kind moves the first frame, or the pixels of another `reference` `[1, 3, S, S]` in [-1, 1].
     """
+    picture = (to_picture(clip.frames[0]) if reference is None else reference).to(pipeline.visual_tokenizer.device)
+    return to_frames(pipeline.decode_video(true_ids(pipeline, clip), picture, clip.path if rigid_scene else None))
+
+
+@torch.no_grad()
+def true_ids(pipeline: CamViGPipeline, clip: EvalClip) -> Tensor:
+    """The ids `[t, h, w]` of a clip's true frames; of the motion kind by exact flow where there is depth, else by estimated."""
     tokenizer = pipeline.visual_tokenizer
     device = tokenizer.device
     video = torch.cat([to_picture(frame) for frame in clip.frames])[None].transpose(1, 2).to(device)
     if tokenizer.config.kind == "plain":
-        ids = tokenizer.encode(video)
-    else:
-        known = clip.depth is not None
-        flow, visibility, _ = clip.to_first_frame if known else estimated_backward_flow(clip.frames)
-        visible = torch.from_numpy(visibility)[None, :, None].float().to(device)
-        ids = tokenizer.encode(video, torch.from_numpy(flow)[None].to(device), visible)
-    picture = video[:, :, 0] if reference is None else reference.to(device)
-    return to_frames(pipeline.decode_video(ids[0], picture, clip.path if rigid_scene else None))
+        return tokenizer.encode(video)[0]
+    flow, visibility, _ = clip.to_first_frame if clip.depth is not None else estimated_backward_flow(clip.frames)
+    visible = torch.from_numpy(visibility)[None, :, None].float().to(device)
+    return tokenizer.encode(video, torch.from_numpy(flow)[None].to(device), visible)[0]
 
 
 def to_picture(frame: np.ndarray) -> Tensor:

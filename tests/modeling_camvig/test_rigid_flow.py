@@ -11,7 +11,8 @@ from camvig.camera_paths.camera_path import CameraPath
 from camvig.dataset_builders.exact_flow import backward_flow
 from camvig.dataset_builders.rooms.room_clips import RoomClip, room_clip
 from camvig.modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
-from camvig.modeling_camvig.rigid_flow import RigidScene, first_hit, fit_inverse_depth, pixel_centres, rigid_flow
+from camvig.modeling_camvig.motion_layers import pixel_centres
+from camvig.modeling_camvig.rigid_flow import RigidScene, first_hit, fit_inverse_depth, rigid_flow
 from camvig.modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
 from camvig.pipelines.evaluation.controls import plane_homographies
 
