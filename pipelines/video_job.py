@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -49,15 +49,8 @@ class VideoSettings:
 
     def settled(self, pipeline: CamViGPipeline, best_of: int) -> dict[str, float | None]:
         """What a video was made with, which had `best_of` candidates."""
-        sampling = SamplingSettings.of(
-            pipeline,
-            guidance_scale=self.guidance_scale,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            mean_of=self.mean_of,
-            rigid_scene=self.rigid_scene,
-        )
+        given = {field.name: getattr(self, field.name) for field in fields(SamplingSettings)}
+        sampling = SamplingSettings.of(pipeline, **given)
         return {**asdict(sampling), "output_size": self.output_size, "best_of": best_of}
 
 
