@@ -56,11 +56,10 @@ def written_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]
     settings, written = replace(SamplingSettings.of(pipeline), rigid_scene=False), []
     for start in range(0, len(clips), BATCH_SIZE):
         part = clips[start : start + BATCH_SIZE]
-        image_ids = pipeline.encode_pictures([to_picture(clip.frames[0]) for clip in part])
-        camera_ids = [pipeline.encode_path(clip.path) for clip in part]
+        pictures, paths = [to_picture(clip.frames[0]) for clip in part], [clip.path for clip in part]
+        prompts = pipeline.encode_prompts(pictures, paths, settings)
         generators = [torch.Generator().manual_seed(start + number) for number in range(len(part))]
-        asked = image_ids, camera_ids, 1, generators, settings
-        written += list(pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)[0])
+        written += list(pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)[0])
     return written
 
 

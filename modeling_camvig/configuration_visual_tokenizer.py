@@ -35,10 +35,12 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
         blocks_per_level: residual blocks at each level.
         has_canvas: kind "motion": what the reference does not show is painted on a canvas behind it (`hidden_canvas`),
             instead of into each frame.
+        has_depth_network: kind "motion": depth of a scene at rest is read from the picture (`picture_depth`), instead of from
+            its ids.
     """
 
     model_type = "camvig_visual_tokenizer"
-    decoder_fields: ClassVar = ("has_canvas",)
+    decoder_fields: ClassVar = ("has_canvas", "has_depth_network")
     """Fields that ids do not depend on: they do not enter a cache's fingerprint."""
 
     kind: str = "plain"
@@ -51,6 +53,7 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
     hidden_sizes: list[int] | tuple[int, ...] = (128, 128, 256, 512)
     blocks_per_level: int = 2
     has_canvas: bool = False
+    has_depth_network: bool = False
 
     def validate_geometry(self):
         if self.kind not in ("plain", "motion"):
@@ -69,6 +72,8 @@ class CamViGVisualTokenizerConfig(PreTrainedConfig):
             raise ValueError(
                 f"expected kind 'motion' and spatial_downsample 8 with has_canvas, got {self.kind!r} and {self.spatial_downsample}"
             )
+        if self.has_depth_network and self.kind != "motion":
+            raise ValueError(f"expected kind 'motion' with has_depth_network, got {self.kind!r}")
 
     def validate_architecture(self):
         if self.architecture not in ("camvig", *OPEN_ARCHITECTURES):

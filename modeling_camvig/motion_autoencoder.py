@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import read_canvas
 from .motion_decoder import MotionDecoder
-from .motion_layers import ResidualBlock, SpatialAttention, resize_frames, warp
+from .motion_layers import ResidualBlock, resize_frames, warp
+from .picture_depth import PictureDepth, PictureTrunk
 from .quantizers import build_quantizer
 from .rigid_flow import RigidScene, rigid_flow
 
@@ -24,21 +25,13 @@ FLOW_LIMIT = 0.75
 """Flow is clamped to this share of the frame before it is coded."""
 
 
-class PictureAutoencoder(nn.Module):
-    """Frame 0 alone <-> one latent frame. A depth head on the codes makes them carry geometry (training only)."""
+class PictureAutoencoder(PictureTrunk):
+    """Frame 0 alone <-> one latent frame. A depth head on the codes makes them carry geometry."""
 
     def __init__(self, config: CamViGVisualTokenizerConfig):
-        super().__init__()
+        super().__init__(config)
         fine, coarse = config.hidden_sizes
-        self.patch = config.spatial_downsample // 2
         digits, blocks = len(config.code_levels), range(config.blocks_per_level)
-        self.patchify = nn.Conv2d(3 * self.patch**2, fine, 3, padding=1)
-        self.fine_encoder = nn.ModuleList(ResidualBlock(fine) for _ in blocks)
-        self.down = nn.Conv2d(fine, coarse, 4, stride=2, padding=1)
-        self.coarse_encoder = nn.Sequential(
-            ResidualBlock(coarse),
-            *(m for _ in blocks for m in (SpatialAttention(coarse, config.latent_size), ResidualBlock(coarse))),
-        )
         self.encoder_norm = nn.GroupNorm(8, coarse)
         self.to_latent = nn.Conv2d(coarse, digits, 1)
         self.from_code = nn.Conv2d(digits, coarse, 3, padding=1)
@@ -51,10 +44,7 @@ class PictureAutoencoder(nn.Module):
 
     def encode(self, picture: Tensor) -> Tensor:
         """`[B, 3, S, S]` -> latent `[B, h, w, D]`."""
-        x = self.patchify(F.pixel_unshuffle(picture, self.patch).to(self.patchify.weight.dtype))
-        for block in self.fine_encoder:
-            x = block(x)
-        x = self.coarse_encoder(self.down(x))
+        _, x = self.features(picture)
         return self.to_latent(F.silu(self.encoder_norm(x))).permute(0, 2, 3, 1)
 
     def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,6 +107,7 @@ class MotionAutoencoder(nn.Module):
         self.picture = PictureAutoencoder(config)
         self.encoder = MotionEncoder(config)
         self.decoder = MotionDecoder(config)
+        self.depth = PictureDepth(config) if config.has_depth_network else None
 
     def encode_ids(self, video: Tensor, flow: Tensor | None = None, visibility: Tensor | None = None) -> Tensor:
         """video `[B, 3, T, S, S]` (with flow and visibility where T > 1) -> ids `[B, t, h, w]`.
@@ -131,7 +122,25 @@ class MotionAutoencoder(nn.Module):
             latent = torch.cat([latent.float(), self.encoder(frames, flow, visibility)], dim=1)
         return self.quantizer.codes_to_ids(self.quantizer(latent)[0])
 
-    def forward(self, video: Tensor, flow: Tensor, visibility: Tensor, pictures: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        video: Tensor,
+        ids: Tensor | None = None,
+        cameras: tuple[Tensor, Tensor] | None = None,
+        mirrored_ids: Tensor | None = None,
+        **motion: Tensor,
+    ) -> dict[str, Tensor]:
+        """What training losses need: of pictures `[B, 3, 1, S, S]` their depth, or with ids the frames that these become; of videos
+        all else (`code_motion`)."""
+        if ids is not None:
+            decoded = self.decode_ids(ids, video[:, :, 0], cameras, mirrored_ids)[0]
+            return {"reconstruction": decoded[:, :, 1:].transpose(1, 2)}
+        if video.shape[2] > 1:
+            return self.code_motion(video, **motion)
+        assert self.depth is not None
+        return {"log_inverse_depth": self.depth(video[:, :, 0])}
+
+    def code_motion(self, video: Tensor, flow: Tensor, visibility: Tensor, pictures: Tensor) -> dict[str, Tensor]:
         """Everything that a training loss needs, with straight-through gradients.
 
         Args:
@@ -158,16 +167,19 @@ class MotionAutoencoder(nn.Module):
         }
 
     def decode_ids(
-        self, ids: Tensor, reference: Tensor | None = None, cameras: tuple[Tensor, Tensor] | None = None
+        self,
+        ids: Tensor,
+        reference: Tensor | None = None,
+        cameras: tuple[Tensor, Tensor] | None = None,
+        mirrored_ids: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """ids `[B, t, h, w]`, reference `[B, 3, H, W]` of any size -> video `[B, 3, T, H, W]` in [-1, 1], flow, weight.
 
         ids `[B, K, t, h, w]` of K videos with one first frame: the video of the mean of their codes. With cameras (poses
-        `[B, T, 4, 4]` and intrinsics `[B, T, 4]`) it shows a scene at rest.
+        `[B, T, 4, 4]` and intrinsics `[B, T, 4]`) it shows a scene at rest. Mirrored ids, as ids, are of the same video mirrored.
         """
-        codes = self.quantizer.ids_to_codes(ids)
-        if ids.ndim == 5:
-            codes = codes.mean(1)
+        codes = self._codes(ids)
+        mirrored = None if mirrored_ids is None else self._codes(mirrored_ids)
         if reference is None:
             reference = self.picture.decode(codes[:, 0])[0]
         reference = reference.float().clamp(-1, 1)
@@ -176,8 +188,8 @@ class MotionAutoencoder(nn.Module):
             return reference[:, :, None], empty, empty[:, :, :1]
         size = reference.shape[-2:]
         small = F.interpolate(reference, (self.image_size,) * 2, mode="bilinear", antialias=True, align_corners=False)
-        scene = None if cameras is None else RigidScene.of(*cameras, self.picture.decode(codes[:, 0])[1].exp())
-        parts = self.decoder(codes[:, 1:], small, scene)
+        scene = None if cameras is None else RigidScene.of(*cameras, self.inverse_depth(small, codes, mirrored))
+        parts = self.decoder(codes[:, 1:], small, scene, None if mirrored is None else mirrored[:, 1:])
         weight = resize_frames(parts.weight_logit.sigmoid(), *size)
         if scene is None or parts.inverse_depth is None:
             flow = resize_frames(parts.flow, *size)
@@ -190,3 +202,20 @@ class MotionAutoencoder(nn.Module):
         frames = weight * warp(reference, flow) + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight
+
+    def _codes(self, ids: Tensor) -> Tensor:
+        codes = self.quantizer.ids_to_codes(ids)
+        return codes.mean(1) if ids.ndim == 5 else codes
+
+    def inverse_depth(self, picture: Tensor, codes: Tensor, mirrored: Tensor | None = None) -> Tensor:
+        """A picture `[B, 3, S, S]` and codes `[B, t, h, w, D]` of a video of it -> inverse depth, median about 1, `[B, 1, g, g]`.
+
+        Of the picture itself where there is a network for it, else of its codes; with the mirrored video's the mean of both.
+        """
+        log = self._log_inverse_depth(picture, codes)
+        if mirrored is not None:
+            log = (log + self._log_inverse_depth(picture.flip(-1), mirrored).flip(-1)) / 2
+        return log.exp()
+
+    def _log_inverse_depth(self, picture: Tensor, codes: Tensor) -> Tensor:
+        return self.picture.decode(codes[:, 0])[1] if self.depth is None else self.depth(picture)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from .hidden_canvas import HiddenCanvas, beyond_the_edges, read_canvas
-from .motion_layers import ResidualBlock, resize_frames, warp
+from .motion_layers import ResidualBlock, mirrored_flow, resize_frames, warp
 from .rigid_flow import RigidScene, fit_inverse_depth, rigid_flow
 
 
@@ -60,8 +60,34 @@ class MotionDecoder(nn.Module):
         self.blend2 = nn.Conv2d(32, pixels if config.has_canvas else 4 * pixels, 3, padding=1)
         nn.init.zeros_(self.fine_flow.weight)
 
-    def forward(self, codes: Tensor, reference: Tensor, scene: RigidScene | None = None) -> MotionParts:
-        """codes `[B, t-1, h, w, D]`, reference `[B, 3, S, S]`; with a scene, the flow is that of a scene at rest."""
+    def forward(
+        self,
+        codes: Tensor,
+        reference: Tensor,
+        scene: RigidScene | None = None,
+        mirrored_codes: Tensor | None = None,
+    ) -> MotionParts:
+        """What codes say; with a scene, the flow is that of a scene at rest.
+
+        Args:
+            codes: `[B, t-1, h, w, D]`.
+            reference: `[B, 3, S, S]`.
+            mirrored_codes: as `codes`, of the video mirrored left to right: a second opinion, of the same weight.
+        """
+        flow, content = self._heard(codes, reference)
+        if mirrored_codes is None:
+            small, flow, inverse_depth = _of_all_sizes([flow], scene, reference.shape[-1])
+            return MotionParts(flow, *self._shown(content, small, flow, reference), inverse_depth)
+        reflected = reference.flip(-1)
+        other_flow, other_content = self._heard(mirrored_codes, reflected)
+        small, flow, inverse_depth = _of_all_sizes([flow, mirrored_flow(other_flow)], scene, reference.shape[-1])
+        shown = self._shown(content, small, flow, reference)
+        others = self._shown(other_content, mirrored_flow(small), mirrored_flow(flow), reflected)
+        means = [None if one is None else (one + other.flip(-1)) / 2 for one, other in zip(shown, others, strict=True)]
+        return MotionParts(flow, *means, inverse_depth)
+
+    def _heard(self, codes: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes -> flow `[B, N, 2, g, g]` and features of new content `[B, N, C, g, g]`."""
         batch, latents = codes.shape[:2]
         codes = codes.flatten(0, 1).permute(0, 3, 1, 2).to(self.from_code.weight.dtype)
         coarse = self._coarse(codes, latents)
@@ -72,14 +98,18 @@ class MotionDecoder(nn.Module):
         fine = F.silu(self.fine_norm(fine))
         small = _double(flow) + F.pixel_shuffle(self.fine_flow(fine).float(), 2)
         small = small.reshape(batch, latents * self.steps, 2, *small.shape[-2:])
-        small, flow, inverse_depth = _of_all_sizes(small, scene, reference.shape[-1])
-        content = F.pixel_shuffle(self.content(fine), 2).reshape(*small.shape[:2], -1, *small.shape[-2:])
+        return small, F.pixel_shuffle(self.content(fine), 2).reshape(*small.shape[:2], -1, *small.shape[-2:])
+
+    def _shown(
+        self, content: Tensor, small: Tensor, flow: Tensor, reference: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """`weight_logit`, `content` and `painted` of `MotionParts`; flow of the content's size and of the reference's."""
         if self.canvas is None:
-            return MotionParts(flow, *self._blend(content, reference, flow), inverse_depth=inverse_depth)
-        weights = F.softplus(content[:, :, -1:].float())
+            return *self._blend(content, reference, flow), None
+        weights, latents = F.softplus(content[:, :, -1:].float()), content.shape[1] // self.steps
         painted = self.canvas(content[:, :, :-1].float(), weights, small, reference, latents)
         hidden = read_canvas(reference, painted, flow)
-        return MotionParts(flow, self._weight_logit(content, reference, flow, hidden), hidden, painted, inverse_depth)
+        return self._weight_logit(content, reference, flow, hidden), hidden, painted
 
     def _coarse(self, codes: Tensor, latents: int) -> Tensor:
         x = self.from_code(codes) + self.place
@@ -115,13 +145,14 @@ class MotionDecoder(nn.Module):
         return logit + 1.5 - 8 * outside.clamp(max=1)
 
 
-def _of_all_sizes(small: Tensor, scene: RigidScene | None, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Flow `[B, N, 2, g, g]` -> flow at that size and at the reference's; with a scene both rigid, and its inverse depth."""
+def _of_all_sizes(flows: list[Tensor], scene: RigidScene | None, size: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Opinions on flow, `[B, N, 2, g, g]` each -> flow at that size and the reference's; with a scene both rigid, and its depth."""
     if scene is None:
+        small = torch.stack(flows).mean(0)
         return small, resize_frames(small, size, size), None
-    inverse_depth = fit_inverse_depth(small, scene)
+    inverse_depth = fit_inverse_depth(flows, scene)
     return (
-        rigid_flow(inverse_depth, scene, *small.shape[-2:]),
+        rigid_flow(inverse_depth, scene, *inverse_depth.shape[-2:]),
         rigid_flow(inverse_depth, scene, size, size),
         inverse_depth,
     )

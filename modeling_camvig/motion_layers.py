@@ -25,6 +25,11 @@ def resize_frames(x: Tensor, height: int, width: int) -> Tensor:
     return resized.unflatten(0, x.shape[:2])
 
 
+def mirrored_flow(flow: Tensor) -> Tensor:
+    """Flow `[B, N, 2, H, W]` of the frames mirrored left to right."""
+    return torch.stack([-flow[:, :, 0], flow[:, :, 1]], dim=2).flip(-1)
+
+
 def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
     """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, beyond its edges as `padding_mode` says.
 

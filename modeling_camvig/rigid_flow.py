@@ -13,6 +13,7 @@ scene depths), the first picture has at H_t x + w e_t (homogeneous): H_t = K_0 R
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -70,19 +71,25 @@ def rigid_flow(inverse_depth: Tensor, scene: RigidScene, height: int, width: int
     return places - pixel_centres(height, width, places.device)
 
 
-def fit_inverse_depth(flow: Tensor, scene: RigidScene) -> Tensor:
-    """Flow of frames 1 to N to the first picture `[B, N, 2, g, g]` -> inverse depth of what each shows, `[B, N, 1, g, g]`."""
-    size = flow.shape[-1]
+def fit_inverse_depth(flows: Sequence[Tensor], scene: RigidScene) -> Tensor:
+    """Opinions on the flow of frames 1 to N to the first picture, `[B, N, 2, g, g]` each -> inverse depth of what each frame shows,
+    `[B, N, 1, g, g]`. Several count as one, their mean."""
+    size = flows[0].shape[-1]
     far, nearer = scene.lines(size, size)
+    sums = torch.stack([_sums(flow, far, nearer) for flow in flows]).mean(0) + _prior_sums(scene.inverse_depth, size)
+    return first_hit(sums[:, :, :1] / sums[:, :, 1:], far, nearer)
+
+
+def _sums(flow: Tensor, far: Tensor, nearer: Tensor) -> Tensor:
+    """What flow says of the first picture and what lies around it: inverse depth times information, and information."""
+    size = flow.shape[-1]
     inverse_depth, information = _nearest_on_lines(flow + pixel_centres(size, size, flow.device), far, nearer)
     point = far + inverse_depth * nearer
     flow = _places(point) - pixel_centres(size, size, flow.device)
     # The same of the first picture's pixels: 1 / z there, and its information, by the chain rule
     ratio = point[:, :, 2:].clamp(min=SMALLEST)
     information = information * (ratio.square() / far[:, :, 2:].clamp(min=SMALLEST)).square()
-    sums = splat(torch.cat([inverse_depth / ratio * information, information], dim=2), flow, latents=1)
-    sums = sums + _prior_sums(scene.inverse_depth, size)
-    return first_hit(sums[:, :, :1] / sums[:, :, 1:], far, nearer)
+    return splat(torch.cat([inverse_depth / ratio * information, information], dim=2), flow, latents=1)
 
 
 def first_hit(surface: Tensor, far: Tensor, nearer: Tensor) -> Tensor:

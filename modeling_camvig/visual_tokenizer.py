@@ -104,7 +104,11 @@ class CamViGVisualTokenizer(PreTrainedModel):
 
     @torch.no_grad()
     def decode(
-        self, ids: Tensor, reference: Tensor | None = None, cameras: tuple[Tensor, Tensor] | None = None
+        self,
+        ids: Tensor,
+        reference: Tensor | None = None,
+        cameras: tuple[Tensor, Tensor] | None = None,
+        mirrored_ids: Tensor | None = None,
     ) -> VisualDecoderOutput:
         """Ids to frames.
 
@@ -115,14 +119,18 @@ class CamViGVisualTokenizer(PreTrainedModel):
                 it, the picture that the first latent frame's ids decode to.
             cameras: motion kind: poses `[B, T, 4, 4]` relative to the first, in scene depths, and intrinsics `[B, T, 4]` in
                 picture widths and heights. With them the scene is at rest: flow is what these cameras see (`rigid_flow`).
+            mirrored_ids: motion kind: as `ids`, for the reference mirrored left to right. They count as much as `ids` do, so that
+                a model's liking for one side cancels out.
 
         Returns:
             `VisualDecoderOutput`; frames have the size of the reference, or `image_size`.
         """
         self._check_ids(ids)
         if isinstance(self.autoencoder, PlainAutoencoder):
-            if reference is not None or cameras is not None:
-                raise ValueError("a plain tokenizer decodes ids alone; got a reference picture or cameras")
+            if reference is not None or cameras is not None or mirrored_ids is not None:
+                raise ValueError(
+                    "a plain tokenizer decodes ids alone; got a reference picture, cameras or mirrored ids"
+                )
             return VisualDecoderOutput(video=self.autoencoder.decode_ids(ids))
         if reference is not None and (
             reference.ndim != 4 or reference.shape[:2] != (len(ids), 3) or not reference.numel()
@@ -132,7 +140,14 @@ class CamViGVisualTokenizer(PreTrainedModel):
             frames = 1 + (ids.shape[-3] - 1) * self.config.temporal_downsample
             _check_shape("poses", cameras[0], (len(ids), frames, 4, 4))
             _check_shape("intrinsics", cameras[1], (len(ids), frames, 4))
-        video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference, cameras)
+        if mirrored_ids is not None:
+            self._check_ids(mirrored_ids)
+            if (len(mirrored_ids), mirrored_ids.shape[-3]) != (len(ids), ids.shape[-3]):
+                raise ValueError(
+                    f"expected mirrored ids of as many videos and latent frames as ids {list(ids.shape)}, "
+                    f"got {list(mirrored_ids.shape)}"
+                )
+        video, flow, reference_weight = self.autoencoder.decode_ids(ids, reference, cameras, mirrored_ids)
         return VisualDecoderOutput(video=video, flow=flow, reference_weight=reference_weight)
 
     def _check_video(self, video: Tensor):

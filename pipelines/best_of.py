@@ -36,29 +36,30 @@ def check_best_of(best_of: int, temperature: float, camera_paths: Sequence[Any])
 
 
 def write_candidates(
-    write: Callable[[list[int], Generators, IdsCallback], Tensor],
+    write: Callable[[Sequence[int], Generators, IdsCallback], Tensor],
     videos: int,
     draws: int,
     generator: Generators,
     callback: IdsCallback = None,
     largest_batch: int = LARGEST_BATCH,
 ) -> Tensor:
-    """Ids `[draws, videos, t, h, w]`; `write(numbers of videos, generators, callback)` gives the ids of some of them."""
+    """Ids `[draws, videos, t, h, w]`; `write(rows, generators, callback)` gives some: row r is draw r // videos of r % videos."""
     if draws == 1:
-        return write(list(range(videos)), generator, callback)[None]
-    later = derive_generators(generator, videos * (draws - 1))
+        return write(range(videos), generator, callback)[None]
+    generators = derive_generators(generator, videos * (draws - 1))
     first = [generator] if videos == 1 and isinstance(generator, torch.Generator) else generator
-    batches: list[tuple[list[int], Generators]] = []
-    rows = [*first, *later] if isinstance(first, Sequence) else later
-    if not isinstance(first, Sequence):
-        batches.append((list(range(videos)), first))
-    size = max(videos, largest_batch)
+    batches: list[tuple[range, Generators]] = []
+    if isinstance(first, Sequence):
+        generators = [*first, *generators]
+    else:
+        batches.append((range(videos), first))
+    rows, size = range(draws * videos)[-len(generators) :], max(videos, largest_batch)
     for start in range(0, len(rows), size):
-        some = rows[start : start + size]
-        batches.append(([(start + row) % videos for row in range(len(some))], some))
+        part = slice(start, start + size)
+        batches.append((rows[part], generators[part]))
     written = [
-        write(numbers, generators, callback and partial(_on_id, callback, part, len(batches)))
-        for part, (numbers, generators) in enumerate(batches)
+        write(rows, generators, callback and partial(_on_id, callback, part, len(batches)))
+        for part, (rows, generators) in enumerate(batches)
     ]
     return torch.cat(written).unflatten(0, (draws, videos))
 

@@ -33,8 +33,8 @@ class LongVideos:
     transformer: Any
     num_frames: Any
     prepare_picture: Any
-    encode_pictures: Any
     encode_path: Any
+    encode_prompts: Any
     generate_candidates: Any
     decode_video: Any
 
@@ -110,12 +110,10 @@ class LongVideos:
         generators = list(generator) if isinstance(generator, (list, tuple)) else [generator] * len(stretches)
         frames, seconds, rows = [], 0.0, []
         for number, stretch in enumerate(stretches):
-            image_ids = self.encode_pictures([picture])
+            prompts = self.encode_prompts([picture], [stretch], sampling)
             started = time.perf_counter()
             on_id = callback and _part_of(callback, number, len(stretches))
-            candidates = self.generate_candidates(
-                image_ids, [camera_ids[number]], best_of, generators[number], sampling, on_id
-            )[:, 0]
+            candidates = self.generate_candidates(prompts, best_of, generators[number], sampling, on_id)[:, 0]
             seconds += time.perf_counter() - started
             left = camera_path.num_frames - number * (self.num_frames - 1)  # poses of the path from here on
             seen_by = stretch if sampling.rigid_scene else None

@@ -13,7 +13,7 @@ Annotations are not postponed here: diffusers reads the components' types from `
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +34,14 @@ from .picture_files import PictureLike
 from .pipeline_files import PipelineFiles
 from .pipeline_inputs import check_settings, pair_inputs, to_reference
 from .pipeline_output import CamViGPipelineOutput, postprocess_videos
-from .sampling_settings import SamplingSettings, settled_best_of
+from .sampling_settings import SamplingSettings, first_mirrored, settled_best_of
+
+
+class Prompts(NamedTuple):
+    """What the transformer is given, one row a video; with `mean_of` above 1, after all of them, those of their mirror images."""
+
+    image_ids: Tensor  # [B, h * w], or [2 B, h * w]
+    camera_ids: list[Tensor | None]  # [n] each
 
 
 class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
@@ -98,7 +105,8 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             top_k: sample among the k likeliest choices of each factor of an id; 0 = all.
             top_p: sample among the likeliest choices of each factor that together have this probability.
             mean_of: draw so many videos and decode the mean of their codes: nearer to the path and the truth, less distinct
-                where it had to invent. Motion kind only. The first draw is the one that the same generators give alone.
+                where it had to invent. The later half of the draws (rounded down) is of the mirrored picture and path, so that
+                no side is preferred. Motion kind only. The first draw is the one that the same generators give alone.
             rigid_scene: decode as a scene at rest seen by the cameras of the path (`rigid_flow`): nearer to the path, and exact
                 where the camera only turns or zooms, but nothing moves by itself. Motion kind only, and where there is a path.
             generator: one for the batch, or one a video; without it the global generator of torch draws.
@@ -144,13 +152,13 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         warn_outside_training(prepared, self.transformer.config)  # type: ignore[arg-type]
 
         # 3. Ids of both
-        image_ids = self.encode_pictures(pictures)
-        camera_ids = [None if path is None else self.encode_path(path) for path in prepared]
+        prompts = self.encode_prompts(pictures, prepared, sampling)
+        camera_ids = prompts.camera_ids[: len(prepared)]
         warn_misheard(prepared, camera_ids, self.camera_tokenizer)
 
         # 4. Write the ids of all candidates
         started = time.perf_counter()
-        candidates = self.generate_candidates(image_ids, camera_ids, best_of, generator, sampling, callback)
+        candidates = self.generate_candidates(prompts, best_of, generator, sampling, callback)
         seconds = time.perf_counter() - started
 
         # 5. Frames, one video at a time: full-resolution frames of a whole batch would not fit in memory
@@ -197,10 +205,20 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
         with autocast_to(self.camera_tokenizer):
             return self.camera_tokenizer.encode(poses, intrinsics)[0]
 
+    def encode_prompts(
+        self, pictures: list[Tensor], paths: Sequence[CameraPath | None], sampling: SamplingSettings
+    ) -> Prompts:
+        """What the transformer is given for reference pictures `[1, 3, H, W]` and prepared paths, one each."""
+        if sampling.mean_of > 1:
+            mirrored = {id(picture): picture.flip(-1) for picture in pictures}
+            pictures = [*pictures, *(mirrored[id(picture)] for picture in pictures)]
+            paths = [*paths, *(path and path.mirrored() for path in paths)]
+        camera_ids = [None if path is None else self.encode_path(path) for path in paths]
+        return Prompts(self.encode_pictures(pictures), camera_ids)
+
     def generate_candidates(
         self,
-        image_ids: Tensor,
-        camera_ids: Sequence[Tensor | None],
+        prompts: Prompts,
         best_of: int,
         generator: torch.Generator | Sequence[torch.Generator] | None,
         sampling: SamplingSettings,
@@ -209,15 +227,19 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
     ) -> Tensor:
         """The ids of `best_of` candidates of each video, `[best_of, B, t, h, w]`, or `[best_of, B, mean_of, t, h, w]`.
 
-        A candidate is one draw, or the mean of `sampling.mean_of` draws; see `write_candidates`.
+        A candidate is one draw, or the mean of `sampling.mean_of` draws, the later ones of the mirrored prompts; see
+        `write_candidates`.
         """
         settings, mean_of = sampling.of_a_draw, sampling.mean_of
+        videos = len(prompts.camera_ids) if mean_of == 1 else len(prompts.camera_ids) // 2
 
-        def write(numbers: list[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
-            of_these = [camera_ids[number] for number in numbers]
-            return self.generate_ids(image_ids[numbers], of_these, generators, settings, on_id)
+        def write(rows: Sequence[int], generators: Any, on_id: Callable[[int, int], None] | None) -> Tensor:
+            is_mirrored = [row // videos % mean_of >= first_mirrored(mean_of) for row in rows]
+            numbers = [row % videos + videos * mirrored for row, mirrored in zip(rows, is_mirrored, strict=True)]
+            of_these = [prompts.camera_ids[number] for number in numbers]
+            return self.generate_ids(prompts.image_ids[numbers], of_these, generators, settings, on_id)
 
-        draws = write_candidates(write, len(camera_ids), best_of * mean_of, generator, callback, largest_batch)
+        draws = write_candidates(write, videos, best_of * mean_of, generator, callback, largest_batch)
         return draws if mean_of == 1 else draws.unflatten(0, (best_of, mean_of)).transpose(1, 2)
 
     def generate_ids(
@@ -252,14 +274,18 @@ class CamViGPipeline(LongVideos, LoraAdapters, PipelineFiles):
             )
 
     def decode_video(self, ids: Tensor, picture: Tensor, path: CameraPath | None = None) -> Tensor:
-        """ids `[t, h, w]`, or `[K, t, h, w]` to be averaged, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` in [0, 1].
+        """ids `[t, h, w]`, or those of K draws `[K, t, h, w]`, the reference `[1, 3, H, W]` -> frames `[T, 3, H, W]` in [0, 1].
 
-        With a prepared path: as a scene at rest that these cameras see.
+        Of several draws the later half, rounded down, is of the mirrored picture. With a prepared path: as a scene at rest that
+        these cameras see.
         """
+        mirrored_ids = None
+        if ids.ndim == 4 and len(ids) > 1:
+            ids, mirrored_ids = ids[: first_mirrored(len(ids))], ids[None, first_mirrored(len(ids)) :]
         reference = None if self.visual_tokenizer.config.kind == "plain" else picture
         cameras = None if path is None else self._cameras(path)
         with autocast_to(self.visual_tokenizer):
-            video: Tensor = self.visual_tokenizer.decode(ids[None], reference, cameras).video  # type: ignore[assignment]
+            video: Tensor = self.visual_tokenizer.decode(ids[None], reference, cameras, mirrored_ids).video  # type: ignore[assignment]
         return ((video[0].transpose(0, 1).float() + 1) / 2).clamp(0, 1)
 
     def _cameras(self, path: CameraPath) -> tuple[Tensor, Tensor]:

@@ -67,13 +67,12 @@ def run_cost(prepared: CameraPath, pipeline: CamViGPipeline) -> Cost:
 
     sampling = SamplingSettings.of(pipeline)
     size = pipeline.visual_tokenizer.config.image_size
-    image_ids = pipeline.encode_pictures([torch.zeros(1, 3, size, size)])
+    prompts = pipeline.encode_prompts([torch.zeros(1, 3, size, size)], [prepared], sampling)
     pipeline.set_progress_bar_config(disable=True)
     started = time.perf_counter()
     with contextlib.suppress(_Enough):
         generator = torch.Generator().manual_seed(0)  # one for all draws, so that they are one batch
-        camera_ids = [pipeline.encode_path(prepared)]
-        pipeline.generate_candidates(image_ids, camera_ids, 1, generator, sampling, stop_early)
+        pipeline.generate_candidates(prompts, 1, generator, sampling, stop_early)
     first, last = times[0], times[-1]
     per_id = (last - first) / (len(times) - 1) if len(times) > 1 else first - started
     return Cost(

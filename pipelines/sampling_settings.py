@@ -20,7 +20,7 @@ class SamplingSettings:
         temperature: 0 takes the likeliest id every time.
         top_k: sample among the k likeliest choices; 0 = all.
         top_p: sample among the likeliest choices that together have this probability.
-        mean_of: draw so many videos and decode the mean of their codes.
+        mean_of: draw so many videos and decode the mean of their codes; the later half of them are drawn mirrored left to right.
         rigid_scene: decode them as pictures of a scene at rest, seen by the cameras of the path.
     """
 
@@ -50,6 +50,11 @@ class SamplingSettings:
     def of_a_draw(self) -> dict[str, Any]:
         """What `generate_video` takes; the others are of decoding."""
         return {name: getattr(self, name) for name in ("guidance_scale", "temperature", "top_k", "top_p")}
+
+
+def first_mirrored(draws: int) -> int:
+    """The number of the first of so many draws that is of the mirrored picture and path; half of them are, rounded down."""
+    return draws - draws // 2
 
 
 def settled_best_of(pipeline: Any, given: int | None, sampling: SamplingSettings, camera_paths: Sequence[Any]) -> int:

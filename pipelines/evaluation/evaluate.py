@@ -273,9 +273,9 @@ def timing(pipeline: CamViGPipeline, clip: EvalClip, seed: int, sampling: Sampli
     """Seconds of one video alone, ids and frames, and the tokens a second of its ids."""
     picture = to_picture(clip.frames[0]).to(pipeline.transformer.device)
     started = time.perf_counter()
-    image_ids, camera_ids = pipeline.encode_pictures([picture]), [pipeline.encode_path(clip.path)]
+    prompts = pipeline.encode_prompts([picture], [clip.path], sampling)
     before = time.perf_counter()
-    ids = pipeline.generate_candidates(image_ids, camera_ids, 1, torch.Generator().manual_seed(seed), sampling)
+    ids = pipeline.generate_candidates(prompts, 1, torch.Generator().manual_seed(seed), sampling)
     after = time.perf_counter()
     pipeline.decode_video(ids[0, 0], picture, clip.path if sampling.rigid_scene else None)
     return {

@@ -72,12 +72,10 @@ def generate(
     starts = range(0, len(pictures), BATCH_SIZE)
     for start in tqdm(starts, desc=description, mininterval=5) if description else starts:
         part = slice(start, start + BATCH_SIZE)
-        camera_ids = [None if path is None else pipeline.encode_path(path) for path in paths[part]]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
-        image_ids = pipeline.encode_pictures(on_device)
-        asked = image_ids, camera_ids, 1, generators, settings
-        (ids,) = pipeline.generate_candidates(*asked, largest_batch=LARGEST_BATCH)
+        prompts = pipeline.encode_prompts(on_device, paths[part], settings)
+        (ids,) = pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)
         seen_by = paths[part] if settings.rigid_scene else [None] * len(ids)
         videos += [to_frames(pipeline.decode_video(*given)) for given in zip(ids, on_device, seen_by, strict=True)]
     return videos

@@ -63,7 +63,7 @@ def test_exact_flow_is_kept_and_noise_is_taken_away(clip):
     exact = torch.tensor(backward_flow(clip.depth, clip.camera_to_world, clip.intrinsics)[0])[None]
     scene = scene_of(clip.path, inverse_depths(clip)[:, 0])
     noisy = exact + 0.05 * torch.randn(exact.shape, generator=torch.Generator().manual_seed(1))
-    kept, cleaned = (rigid_flow(fit_inverse_depth(flow, scene), scene, SIZE, SIZE) for flow in (exact, noisy))
+    kept, cleaned = (rigid_flow(fit_inverse_depth([flow], scene), scene, SIZE, SIZE) for flow in (exact, noisy))
     assert pixels_off(kept, clip) < 0.25
     assert pixels_off(cleaned, clip) < 0.4 * pixels_off(noisy, clip)
 
@@ -72,7 +72,7 @@ def test_flow_betters_a_wrong_depth(clip):
     exact = torch.tensor(backward_flow(clip.depth, clip.camera_to_world, clip.intrinsics)[0])[None]
     scene = scene_of(clip.path)  # all of it one scene depth away
     flat = rigid_flow(torch.ones(1, 16, 1, SIZE, SIZE), scene, SIZE, SIZE)
-    assert pixels_off(rigid_flow(fit_inverse_depth(exact, scene), scene, SIZE, SIZE), clip) < pixels_off(flat, clip)
+    assert pixels_off(rigid_flow(fit_inverse_depth([exact], scene), scene, SIZE, SIZE), clip) < pixels_off(flat, clip)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_near_hides_what_is_far(text, near_ends, far_begins):
 def test_cameras_that_only_turn_or_zoom_see_a_homography_whatever_the_ids_say(text):
     path = CameraPath.from_text(text, num_frames=17)
     scene = scene_of(path)
-    flow = rigid_flow(fit_inverse_depth(random_flow(), scene), scene, SIZE, 2 * SIZE)[0]
+    flow = rigid_flow(fit_inverse_depth([random_flow()], scene), scene, SIZE, 2 * SIZE)[0]
     x, y = pixel_centres(SIZE, 2 * SIZE, flow.device).double().numpy()
     for found, homography in zip(flow.numpy(), np.linalg.inv(plane_homographies(path, np.inf))[1:], strict=True):
         u, v, w = np.einsum("ij,jhw->ihw", homography, np.stack([x, y, np.ones_like(x)]))
@@ -105,7 +105,7 @@ def test_cameras_that_only_turn_or_zoom_see_a_homography_whatever_the_ids_say(te
 )
 def test_senseless_flow_gives_finite_flow_along_epipolar_lines(text):
     scene = scene_of(CameraPath.from_text(text, num_frames=17))
-    inverse_depth = fit_inverse_depth(random_flow(), scene)
+    inverse_depth = fit_inverse_depth([random_flow()], scene)
     assert inverse_depth.isfinite().all() and (inverse_depth >= 0).all()
     flow = rigid_flow(inverse_depth, scene, SIZE, SIZE)
     assert flow.isfinite().all()
@@ -117,9 +117,9 @@ def test_a_batch_gives_what_single_scenes_give():
     paths = [CameraPath.from_text(text, num_frames=17) for text in ("dolly in 30%", "truck left 20%, pan right 5deg")]
     flow = torch.cat([random_flow(1), random_flow(2)]) * 0.1
     depth = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(3)) + 0.5
-    together = fit_inverse_depth(flow, RigidScene.of(*cameras_of(*paths), depth))
+    together = fit_inverse_depth([flow], RigidScene.of(*cameras_of(*paths), depth))
     for number, path in enumerate(paths):
-        alone = fit_inverse_depth(flow[number : number + 1], scene_of(path, depth[number : number + 1]))
+        alone = fit_inverse_depth([flow[number : number + 1]], scene_of(path, depth[number : number + 1]))
         torch.testing.assert_close(together[number : number + 1], alone)
 
 

@@ -23,22 +23,55 @@ def test_it_is_decoded_from_the_mean_of_the_codes_of_its_draws(tiny_pipeline, ma
     assert torch.equal(draws[0], tiny_pipeline(make_picture(), PATH, generator=seeded()).video_ids[0])
     autoencoder = tiny_pipeline.visual_tokenizer.autoencoder
     reference = tiny_pipeline.prepare_picture(make_picture())
-    codes = autoencoder.quantizer.ids_to_codes(draws).mean(0, keepdim=True)
+    to_codes = autoencoder.quantizer.ids_to_codes
+    codes = {len(some): to_codes(some).mean(0, keepdim=True)[None] for some in (draws[:2], draws[2:])}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(autoencoder.quantizer, "ids_to_codes", lambda ids: codes)
-        expected = tiny_pipeline.decode_video(draws[0], reference)
+        patch.setattr(autoencoder.quantizer, "ids_to_codes", lambda ids: codes[ids.shape[1]])
+        expected = tiny_pipeline.decode_video(draws, reference)
     assert torch.equal(torch.as_tensor(output.frames[0]), expected)
     assert not torch.equal(expected, tiny_pipeline.decode_video(draws[0], reference))
 
 
 def test_draws_of_equal_ids_are_one_video(tiny_pipeline, make_picture):
     reference = tiny_pipeline.prepare_picture(make_picture())
-    ids = tiny_pipeline(make_picture(), PATH, generator=seeded()).video_ids[0]
-    assert torch.allclose(
-        tiny_pipeline.decode_video(ids.expand(4, *ids.shape), reference),
-        tiny_pipeline.decode_video(ids, reference),
-        atol=1e-5,
-    )
+    ids = tiny_pipeline(make_picture(), PATH, generator=seeded()).video_ids
+    decode = tiny_pipeline.visual_tokenizer.decode
+    several = decode(ids[:, None].expand(-1, 3, *ids.shape[1:]), reference)
+    assert torch.allclose(several.video, decode(ids, reference).video, atol=1e-5)
+
+
+@pytest.mark.parametrize("rigid_scene", [False, True])
+def test_the_mirrored_picture_and_path_give_the_mirrored_video(tiny_pipeline, make_picture, rigid_scene):
+    """With the draws of both exchanged, whatever the model prefers."""
+    path = tiny_pipeline_path(tiny_pipeline)
+    picture = tiny_pipeline.prepare_picture(make_picture())
+    path = path.for_picture(picture.shape[-1], picture.shape[-2])
+    (draws,) = tiny_pipeline(make_picture(), PATH, generator=seeded(), mean_of=4, temperature=2.0).video_ids
+    assert len({tuple(draw.flatten().tolist()) for draw in draws}) == 4
+    asked = (draws, picture, path), (draws[[2, 3, 0, 1]], picture.flip(-1), path.mirrored())
+    video, mirrored = (tiny_pipeline.decode_video(*each if rigid_scene else each[:2]) for each in asked)
+    torch.testing.assert_close(mirrored, video.flip(-1), atol=1e-4, rtol=0)
+    one_sided = tiny_pipeline.decode_video(draws[0], *asked[0][1:] if rigid_scene else asked[0][1:2])
+    assert not torch.allclose(video, one_sided, atol=1e-2)
+
+
+def test_the_later_half_of_the_draws_is_of_the_mirrored_prompt(tiny_pipeline, make_picture):
+    pictures = [tiny_pipeline.prepare_picture(make_picture(seed=seed)) for seed in (1, 2)]
+    path = tiny_pipeline_path(tiny_pipeline)
+    settings = SamplingSettings.of(tiny_pipeline, mean_of=3, temperature=1.0)
+    prompts = tiny_pipeline.encode_prompts(pictures, [path, path], settings)
+    given = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            type(tiny_pipeline), "generate_ids", lambda self, image_ids, *rest: given.append(image_ids) or image_ids
+        )
+        tiny_pipeline.generate_candidates(prompts, 2, [seeded(1), seeded(2)], settings, largest_batch=12)
+    flipped = tiny_pipeline.encode_pictures([picture.flip(-1) for picture in pictures])
+    plain = tiny_pipeline.encode_pictures(pictures)
+    assert torch.equal(torch.cat(given), torch.cat([plain, plain, flipped] * 2))
+    assert not torch.equal(plain, flipped)
+    mirrored_ids = tiny_pipeline.encode_path(path.mirrored())
+    assert torch.equal(prompts.camera_ids[2], mirrored_ids) and not torch.equal(prompts.camera_ids[0], mirrored_ids)
 
 
 def test_a_batch_with_candidates_gives_what_single_calls_give(tiny_pipeline, make_picture):
@@ -57,8 +90,8 @@ def test_evaluation_takes_the_mean_too(tiny_pipeline, make_picture):
     path = tiny_pipeline_path(tiny_pipeline)
     settings = SamplingSettings.of(tiny_pipeline, mean_of=3)
     (video,) = generate(tiny_pipeline, [picture], [path], [7], settings)
-    image_ids, camera_ids = tiny_pipeline.encode_pictures([picture]), [tiny_pipeline.encode_path(path)]
-    draws = tiny_pipeline.generate_candidates(image_ids, camera_ids, 1, [seeded(7)], settings)[0, 0]
+    prompts = tiny_pipeline.encode_prompts([picture], [path], settings)
+    draws = tiny_pipeline.generate_candidates(prompts, 1, [seeded(7)], settings)[0, 0]
     assert (video == to_frames(tiny_pipeline.decode_video(draws, picture))).all()
 
 

@@ -82,9 +82,8 @@ def test_evaluation_takes_it_and_validation_does_not(tiny_pipeline, monkeypatch)
     paths = [CameraPath.from_text(TEXT, num_frames=tiny_pipeline.num_frames)] * 2
     settings = SamplingSettings.of(tiny_pipeline, rigid_scene=True)
     made = generate(tiny_pipeline, [picture] * 2, paths, [7, 8], settings)
-    camera_ids = [tiny_pipeline.encode_path(paths[0])]
-    asked = tiny_pipeline.encode_pictures([picture]), camera_ids, 1, [seeded(7)], settings
-    ids = tiny_pipeline.generate_candidates(*asked)[0, 0]
+    prompts = tiny_pipeline.encode_prompts([picture], paths[:1], settings)
+    ids = tiny_pipeline.generate_candidates(prompts, 1, [seeded(7)], settings)[0, 0]
     assert (made[0] == to_frames(tiny_pipeline.decode_video(ids, picture, paths[0]))).all()
     before = generate_with_controls(tiny_pipeline, [picture] * 2, paths, [7, 8])["model"]
     monkeypatch.setattr(tiny_pipeline.transformer.generation_config, "rigid_scene", True)
