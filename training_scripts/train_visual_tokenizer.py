@@ -174,11 +174,15 @@ def load_all_but_canvas(model: CamViGVisualTokenizer, saved: CamViGVisualTokeniz
     model.load_state_dict(model.state_dict() | weights)
 
 
-def freeze_all_but_decoder(model: CamViGVisualTokenizer):
-    """Kind "motion": what ids are made with stays as it is."""
-    model.requires_grad_(False)
-    assert isinstance(model.autoencoder, MotionAutoencoder)
-    model.autoencoder.decoder.requires_grad_(True)
+def freeze(model: CamViGVisualTokenizer, decoder_alone: bool):
+    """Kind "motion": the depth network stays as it is (`train_picture_depth`), and if so asked for what ids are made with."""
+    autoencoder = model.autoencoder
+    assert isinstance(autoencoder, MotionAutoencoder)
+    if decoder_alone:
+        model.requires_grad_(False)
+        autoencoder.decoder.requires_grad_(True)
+    if autoencoder.depth is not None:
+        autoencoder.depth.requires_grad_(False)
 
 
 class PlainTending:
@@ -249,8 +253,7 @@ def motion_trainer(
         return training_batch(cache, arguments.batch_size, (arguments.seed, number), data.extra_pictures)
 
     model = CamViGVisualTokenizer(config)
-    if data.decoder_alone:
-        freeze_all_but_decoder(model)
+    freeze(model, data.decoder_alone)
     return Trainer(
         model,
         MUON_PATTERN,

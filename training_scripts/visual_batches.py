@@ -45,12 +45,12 @@ def clip_arrays(clip: dict) -> dict[str, Any]:
     }
 
 
-def log_inverse_depth(depth: np.ndarray) -> np.ndarray:
-    """depth `[T, H, W]` -> log(median / depth), averaged over 4x4 pixels: `[T, H/4, W/4]`."""
+def log_inverse_depth(depth: np.ndarray, pool: int = DEPTH_POOL) -> np.ndarray:
+    """depth `[T, H, W]` -> log(median / depth), averaged over squares of pixels: `[T, H/pool, W/pool]`."""
     relative = np.median(depth, axis=(1, 2), keepdims=True) / depth
     log = np.log(relative.clip(1 / 12, 12))
     frames, height, width = log.shape
-    return log.reshape(frames, height // DEPTH_POOL, DEPTH_POOL, width // DEPTH_POOL, DEPTH_POOL).mean((2, 4))
+    return log.reshape(frames, height // pool, pool, width // pool, pool).mean((2, 4))
 
 
 def change_colours(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -26,6 +26,8 @@ from camvig.training_scripts.visual_losses import PlainLossWeights
 CONFIGS = Path(stage_config.__file__).with_name("configs")
 STAGES = {
     "visual_tokenizer": ("train_visual_tokenizer", "VisualDataArguments", CamViGVisualTokenizerConfig),
+    "picture_depth": ("train_picture_depth", "PictureDepthDataArguments", CamViGVisualTokenizerConfig),
+    "canvas": ("train_canvas", "CanvasDataArguments", CamViGVisualTokenizerConfig),
     "camera_tokenizer": ("train_camera_tokenizer", "CameraDataArguments", CamViGCameraTokenizerConfig),
     "transformer": ("finetune_config", "TransformerDataArguments", CamViGConfig),
 }
