@@ -9,6 +9,8 @@ never crosses frames. Flow is in units of the frame's width and height, so it fi
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -125,18 +127,21 @@ class MotionAutoencoder(nn.Module):
     def forward(
         self,
         video: Tensor,
-        ids: Tensor | None = None,
-        cameras: tuple[Tensor, Tensor] | None = None,
-        mirrored_ids: Tensor | None = None,
-        **motion: Tensor,
+        flow: Tensor | None = None,
+        visibility: Tensor | None = None,
+        pictures: Tensor | None = None,
+        **decoded: Any,
     ) -> dict[str, Tensor]:
-        """What training losses need: of pictures `[B, 3, 1, S, S]` their depth, or with ids the frames that these become; of videos
-        all else (`code_motion`)."""
-        if ids is not None:
-            decoded = self.decode_ids(ids, video[:, :, 0], cameras, mirrored_ids)[0]
-            return {"reconstruction": decoded[:, :, 1:].transpose(1, 2)}
-        if video.shape[2] > 1:
-            return self.code_motion(video, **motion)
+        """What training losses need.
+
+        Of a video with its flow: `code_motion`. Of pictures `[B, 3, 1, S, S]`: their depth, or with what `decode_ids` takes (ids,
+        cameras, mirrored_ids) the frames after them.
+        """
+        if flow is not None and visibility is not None and pictures is not None:
+            return self.code_motion(video, flow, visibility, pictures)
+        if decoded:
+            frames = self.decode_ids(reference=video[:, :, 0], **decoded)[0][:, :, 1:]
+            return {"reconstruction": frames.transpose(1, 2)}
         assert self.depth is not None
         return {"log_inverse_depth": self.depth(video[:, :, 0])}
 

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +25,13 @@ from ..dataset_builders.exact_flow import flow_to_first_frame
 from ..dataset_builders.procedural_rooms import LICENCE
 from ..modeling_camvig.configuration_visual_tokenizer import CamViGVisualTokenizerConfig
 from ..modeling_camvig.visual_tokenizer import CamViGVisualTokenizer
+from ..pipelines.sampling_settings import first_mirrored
 from .stage_config import parse_stage
 from .train_visual_tokenizer import MUON_PATTERN
 from .training_loop import Trainer
 from .visual_batches import video_tensor
 from .visual_losses import mean_over, pixel_loss, temporal_change
-from .visual_validation import chunks, video_psnr
+from .visual_validation import chunks, flow_mse_ratio, video_psnr
 
 TRAINED = re.compile(r"autoencoder\.decoder\.(canvas|content|blend1|blend2)\.")
 
@@ -65,7 +67,8 @@ class WrittenClips:
         return len(self.ids)
 
     def batch(self, numbers: np.ndarray) -> dict[str, Tensor]:
-        """`video [B, 3, T, S, S]`, `ids [B, K, t, h, w]`, `poses`, `intrinsics`, `visibility [B, T-1, 1, S, S]`."""
+        """`video [B, 3, T, S, S]`, `ids [B, K, t, h, w]`, of which the later half is of the mirrored clip, `poses`, `intrinsics`,
+        `visibility [B, T-1, 1, S, S]`."""
         clips = [self.cache[int(number)] for number in numbers]
         visibility = np.stack([flow_to_first_frame(clip)[1] for clip in clips])[:, :, None].astype(np.float32)
         poses, intrinsics = (np.stack(part) for part in zip(*map(relative_path, clips), strict=True))
@@ -78,10 +81,17 @@ class WrittenClips:
         }
 
 
+def to_decode(batch: dict[str, Tensor]) -> dict[str, Any]:
+    """Ids, those of the mirrored clips, and cameras, as `CamViGVisualTokenizer.decode` takes them."""
+    ids, plain = batch["ids"], first_mirrored(batch["ids"].shape[1])
+    mirrored_ids = ids[:, plain:] if ids.shape[1] > 1 else None
+    return {"ids": ids[:, :plain], "mirrored_ids": mirrored_ids, "cameras": (batch["poses"], batch["intrinsics"])}
+
+
 def canvas_losses(model, batch: dict[str, Tensor], progress: float, hidden_weight: float) -> dict[str, Tensor]:
     """Errors of all pixels, of how they change, and of hidden ones; of these also their PSNR, where clips count alike."""
     video, hidden = batch["video"], 1 - batch["visibility"]
-    decoded = model(video[:, :, :1], ids=batch["ids"], cameras=(batch["poses"], batch["intrinsics"]))
+    decoded = model(video[:, :, :1], **to_decode(batch))
     error = decoded["reconstruction"] - video[:, :, 1:].transpose(1, 2)
     losses = {
         "pixels": pixel_loss(error),
@@ -102,13 +112,17 @@ def hidden_log_mse(error: Tensor, hidden: Tensor) -> Tensor:
 
 @torch.no_grad()
 def validate_canvas(model: CamViGVisualTokenizer, batch: dict[str, Tensor]) -> dict[str, float]:
-    """PSNR of all pixels and of hidden ones, dB."""
+    """PSNR of all pixels and of hidden ones, dB, and flow MSE over that of a static video."""
     parts = [
-        model.decode(part["ids"], part["video"][:, :, 0], (part["poses"], part["intrinsics"])).video.float()
+        model.decode(reference=part["video"][:, :, 0], **to_decode(part)).video.float()
         for part in chunks({name: values.to(model.device) for name, values in batch.items()})
     ]
     video, hidden = torch.cat(parts).cpu(), batch["visibility"][:, :, 0] == 0
-    return {"psnr": video_psnr(video, batch["video"]), "psnr_hidden": video_psnr(video, batch["video"], hidden)}
+    return {
+        "psnr": video_psnr(video, batch["video"]),
+        "psnr_hidden": video_psnr(video, batch["video"], hidden),
+        "flow_mse_ratio": flow_mse_ratio(video, batch["video"]),
+    }
 
 
 def main():
@@ -123,10 +137,7 @@ def main():
 
     def batch_at(number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((arguments.seed, number))
-        batch = clips.batch(rng.integers(count, size=arguments.batch_size))
-        return batch | {
-            "ids": batch["ids"][:, : rng.integers(2, batch["ids"].shape[1] + 1)]
-        }  # means of few draws as well
+        return clips.batch(rng.integers(count, size=arguments.batch_size))
 
     source = {"source": "procedural rooms", "rows": count, "licences": [LICENCE]}
     Trainer(

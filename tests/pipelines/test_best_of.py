@@ -77,12 +77,12 @@ def test_derived_generators_leave_the_given_ones_alone():
 def test_candidates_are_written_in_batches():
     batches = []
 
-    def write(numbers, generators, on_id):
-        batches.append(list(numbers))
+    def write(rows, generators, on_id):
+        batches.append(list(rows))
         return torch.tensor([one.initial_seed() % 997 for one in generators])
 
     ids = write_candidates(write, 3, 5, [seeded(n) for n in range(3)])
-    assert batches == [[0, 1, 2, 0, 1, 2, 0, 1], [2, 0, 1, 2, 0, 1, 2]]
+    assert batches == [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14]]
     assert ids.shape == (5, 3) and ids[0].tolist() == [0, 1, 2]
 
 

@@ -16,7 +16,7 @@ from camvig import CamViGPipeline, CamViGVisualTokenizer, CamViGVisualTokenizerC
 from camvig.dataset_builders.clip_cache import ClipCache, shards_in
 from camvig.dataset_builders.render_rooms import RoomsPlan, render_rooms
 from camvig.training_scripts import train_canvas, train_picture_depth, write_ids
-from camvig.training_scripts.train_canvas import WrittenClips, hidden_log_mse
+from camvig.training_scripts.train_canvas import WrittenClips, hidden_log_mse, to_decode
 from camvig.training_scripts.train_picture_depth import depth_batch, depth_losses, initialize, picture_batch
 from camvig.training_scripts.visual_batches import log_inverse_depth
 
@@ -210,3 +210,10 @@ def test_a_plain_tokenizer_has_no_depth_network():
     with pytest.raises(StrictDataclassError) as told:
         CamViGVisualTokenizerConfig(kind="plain", has_depth_network=True)
     assert "expected kind 'motion' with has_depth_network" in str(told.value.__cause__)
+
+
+def test_the_later_half_of_the_draws_is_taken_for_the_mirrored_clip():
+    batch = {"ids": torch.arange(3)[None, :, None, None, None], "poses": torch.eye(4), "intrinsics": torch.ones(4)}
+    given = to_decode(batch)
+    assert given["ids"].flatten().tolist() == [0, 1] and given["mirrored_ids"].flatten().tolist() == [2]
+    assert to_decode(batch | {"ids": batch["ids"][:, :1]})["mirrored_ids"] is None
