@@ -83,8 +83,9 @@ class MotionDecoder(nn.Module):
         small, flow, inverse_depth = _of_all_sizes([flow, mirrored_flow(other_flow)], scene, reference.shape[-1])
         shown = self._shown(content, small, flow, reference)
         others = self._shown(other_content, mirrored_flow(small), mirrored_flow(flow), reflected)
-        means = [None if one is None else (one + other.flip(-1)) / 2 for one, other in zip(shown, others, strict=True)]
-        return MotionParts(flow, *means, inverse_depth)
+        logit, hidden, painted = map(_mean_of_both, shown, others)
+        assert logit is not None and hidden is not None
+        return MotionParts(flow, logit, hidden, painted, inverse_depth)
 
     def _heard(self, codes: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         """Codes -> flow `[B, N, 2, g, g]` and features of new content `[B, N, C, g, g]`."""
@@ -156,6 +157,10 @@ def _of_all_sizes(flows: list[Tensor], scene: RigidScene | None, size: int) -> t
         rigid_flow(inverse_depth, scene, size, size),
         inverse_depth,
     )
+
+
+def _mean_of_both(one: Tensor | None, mirrored: Tensor | None) -> Tensor | None:
+    return None if one is None or mirrored is None else (one + mirrored.flip(-1)) / 2
 
 
 def _double(x: Tensor) -> Tensor:
