@@ -26,7 +26,7 @@ from .motion_layers import pixel_centres, resize_frames
 NEAREST = 0.15
 """Scene depths: no point is taken to be nearer to a camera."""
 
-PRIOR_INFORMATION = 1.0
+PRIOR_INFORMATION = 3.0
 """What the picture's own depth counts. A frame counts by the squared change of place, in pictures, with inverse depth."""
 
 ITERATIONS = 3
