@@ -3,7 +3,7 @@
     accelerate launch -m camvig.training_scripts.train_canvas --config training_scripts/configs/canvas_tiny.yaml
 
 A decoder trained on true ids believes them to the bit, and those that a transformer writes are guesses: here it learns what they
-are worth. What always holds: only the canvas and its features train, so ids, flow and depth are those of `training.init_from`, and
+are worth. What always holds: only the canvas trains, so ids, flow, depth and blending are those of `training.init_from`, and
 clips are decoded as the pipeline decodes scenes at rest. Run again after a kill, it goes on where it was.
 """
 
@@ -33,7 +33,7 @@ from .visual_batches import video_tensor
 from .visual_losses import mean_over, pixel_loss, temporal_change
 from .visual_validation import chunks, flow_mse_ratio, video_psnr
 
-TRAINED = re.compile(r"autoencoder\.decoder\.(canvas|content)\.")
+TRAINED = re.compile(r"autoencoder\.decoder\.canvas\.")
 
 
 @dataclass
