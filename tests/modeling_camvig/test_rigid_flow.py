@@ -167,3 +167,15 @@ def test_cameras_that_do_not_fit_are_told(tokenizer, wrong):
     plain = CamViGVisualTokenizer(CamViGVisualTokenizerConfig(kind="plain", image_size=SIZE, hidden_sizes=(8, 8, 8, 8)))
     with pytest.raises(ValueError, match="a plain tokenizer decodes ids alone"):
         plain.decode(torch.zeros(1, 5, 4, 4, dtype=torch.int64), None, tuple(cameras))
+
+
+def test_mirrored_ids_that_do_not_fit_are_told(tokenizer):
+    ids = torch.zeros(1, 5, 4, 4, dtype=torch.int64)
+    for wrong in (ids[:, :3], ids.repeat(2, 1, 1, 1)):
+        with pytest.raises(ValueError, match="expected mirrored ids of as many videos and latent frames"):
+            tokenizer.decode(ids, mirrored_ids=wrong)
+    with pytest.raises(ValueError, match=r"expected ids in 0\.\.262143"):
+        tokenizer.decode(ids, mirrored_ids=ids - 1)
+    plain = CamViGVisualTokenizer(CamViGVisualTokenizerConfig(kind="plain", image_size=SIZE, hidden_sizes=(8, 8, 8, 8)))
+    with pytest.raises(ValueError, match="got a reference picture, cameras or mirrored ids"):
+        plain.decode(ids, mirrored_ids=ids)
