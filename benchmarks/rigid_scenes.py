@@ -23,7 +23,7 @@ from camvig.metrics.frame_quality import mean_psnr, psnr
 from camvig.modeling_camvig import rigid_flow
 from camvig.pipelines.evaluation.controls import static_video
 from camvig.pipelines.evaluation.eval_clips import EvalClip, read_eval_clips
-from camvig.pipelines.evaluation.generation import BATCH_SIZE, LARGEST_BATCH, to_frames, to_picture, true_ids
+from camvig.pipelines.evaluation.generation import BATCH_SIZE, draw_ids, to_frames, to_picture, true_ids
 from camvig.pipelines.sampling_settings import SamplingSettings
 
 PRIORS = {"both": rigid_flow.PRIOR_INFORMATION, "ids alone": 1e-9, "picture alone": 1e9}
@@ -57,9 +57,7 @@ def written_ids(pipeline: CamViGPipeline, clips: list[EvalClip]) -> list[Tensor]
     for start in range(0, len(clips), BATCH_SIZE):
         part = clips[start : start + BATCH_SIZE]
         pictures, paths = [to_picture(clip.frames[0]) for clip in part], [clip.path for clip in part]
-        prompts = pipeline.encode_prompts(pictures, paths, settings)
-        generators = [torch.Generator().manual_seed(start + number) for number in range(len(part))]
-        written += list(pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)[0])
+        written += list(draw_ids(pipeline, pictures, paths, range(start, start + len(part)), settings))
     return written
 
 

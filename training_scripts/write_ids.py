@@ -22,7 +22,7 @@ from ..camera_paths.camera_path import CameraPath
 from ..dataset_builders.clip_cache import ClipCache, shards_in
 from ..dataset_builders.clip_length import FPS
 from ..dataset_builders.clip_variants import relative_path
-from ..pipelines.evaluation.generation import BATCH_SIZE, LARGEST_BATCH, to_picture
+from ..pipelines.evaluation.generation import BATCH_SIZE, draw_ids, to_picture
 from ..pipelines.pipeline_camvig import CamViGPipeline
 from ..pipelines.sampling_settings import SamplingSettings
 
@@ -68,9 +68,7 @@ def ids_of(pipeline: CamViGPipeline, clips: ClipCache, seed: int) -> Tensor:
         part = [clips[number] for number in numbers]
         pictures = [to_picture(clip["frames"][0]) for clip in part]
         paths = [CameraPath(*relative_path(clip), fps=FPS, unit="scene_depth") for clip in part]
-        generators = [torch.Generator().manual_seed(seed + number) for number in numbers]
-        prompts = pipeline.encode_prompts(pictures, paths, settings)
-        (ids,) = pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)
+        ids = draw_ids(pipeline, pictures, paths, [seed + number for number in numbers], settings)
         written.append(ids if ids.ndim == 5 else ids[:, None])
     return torch.cat(written)
 

@@ -6,6 +6,7 @@ are `[T, S, S, 3]` uint8; what is random comes from the seeds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -72,13 +73,25 @@ def generate(
     starts = range(0, len(pictures), BATCH_SIZE)
     for start in tqdm(starts, desc=description, mininterval=5) if description else starts:
         part = slice(start, start + BATCH_SIZE)
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds[part]]
         on_device = [picture.to(pipeline.transformer.device) for picture in pictures[part]]
-        prompts = pipeline.encode_prompts(on_device, paths[part], settings)
-        (ids,) = pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)
+        ids = draw_ids(pipeline, on_device, paths[part], seeds[part], settings)
         seen_by = paths[part] if settings.rigid_scene else [None] * len(ids)
         videos += [to_frames(pipeline.decode_video(*given)) for given in zip(ids, on_device, seen_by, strict=True)]
     return videos
+
+
+@torch.no_grad()
+def draw_ids(
+    pipeline: CamViGPipeline,
+    pictures: list[Tensor],
+    paths: Sequence[CameraPath | None],
+    seeds: Sequence[int],
+    settings: SamplingSettings,
+) -> Tensor:
+    """The ids of one batch of videos, `[B, t, h, w]`, or `[B, mean_of, t, h, w]`."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    prompts = pipeline.encode_prompts(pictures, paths, settings)
+    return pipeline.generate_candidates(prompts, 1, generators, settings, largest_batch=LARGEST_BATCH)[0]
 
 
 @torch.no_grad()
