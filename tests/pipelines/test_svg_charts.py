@@ -46,6 +46,14 @@ def test_logarithmic_axes_space_factors_equally():
     assert one - ten == pytest.approx(ten - hundred, abs=0.11)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(2.86, 82.8), (1.0, 1.0), (0.5, 2.0), (2.5, 1055.0), (9e-4, 7e3), (1e-12, 1e9)]
+)
+def test_logarithmic_ticks_enclose_the_data(low, high):
+    (line,) = drawn(line_chart("Loss", [Series("a", [(1, low), (2, high)])], last_step=2, log=True))
+    assert all(TOP <= y <= HEIGHT - BOTTOM for _, y in line)
+
+
 def test_a_number_that_is_not_finite_breaks_the_line():
     points = [(1, 1.0), (2, 2.0), (3, math.nan), (4, 1.0), (5, math.inf), (6, 3.0)]
     svg = line_chart("Loss", [Series("a", points)], last_step=6)
