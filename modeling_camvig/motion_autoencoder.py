@@ -204,7 +204,7 @@ class MotionAutoencoder(nn.Module):
         content = (
             resize_frames(parts.content, *size) if painted is None else read_canvas(reference, painted, flow, small)
         )
-        frames = weight * warp(reference, flow) + (1 - weight) * content
+        frames = weight * warp(reference, flow, mode="bicubic") + (1 - weight) * content
         video = torch.cat([reference[:, None], frames], dim=1).clamp(-1, 1)
         return video.transpose(1, 2), flow, weight
 

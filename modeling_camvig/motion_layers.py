@@ -30,13 +30,14 @@ def mirrored_flow(flow: Tensor) -> Tensor:
     return torch.stack([-flow[:, :, 0], flow[:, :, 1]], dim=2).flip(-1)
 
 
-def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
-    """Moves a picture: pixel p of frame n is read at p + flow[n, p], bilinear, beyond its edges as `padding_mode` says.
+def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border", mode: str = "bilinear") -> Tensor:
+    """Moves a picture: pixel p of frame n is read at p + flow[n, p], beyond its edges as `padding_mode` says.
 
     Args:
         picture: `[B, C, H, W]`.
         flow: `[B, N, 2, H, W]`, in units of width (x) and height (y).
         padding_mode: "border" (its last pixel) or "reflection" (its mirror image), as of `F.grid_sample`.
+        mode: "bilinear", or "bicubic": sharper, and may leave the range of the picture's values.
 
     Returns:
         `[B, N, C, H, W]` float32.
@@ -45,7 +46,7 @@ def warp(picture: Tensor, flow: Tensor, padding_mode: str = "border") -> Tensor:
     centres = pixel_centres(height, width, flow.device) * 2 - 1
     grid = centres.permute(1, 2, 0) + 2 * flow.float().permute(0, 1, 3, 4, 2)
     pictures = picture.float()[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-    moved = F.grid_sample(pictures, grid.flatten(0, 1), padding_mode=padding_mode, align_corners=False)
+    moved = F.grid_sample(pictures, grid.flatten(0, 1), mode, padding_mode, align_corners=False)
     return moved.unflatten(0, (batch, count))
 
 
