@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from camvig.dataset_builders import clip_cache, render_rooms
-from camvig.dataset_builders.clip_folders import parts_of
+from camvig.dataset_builders.clip_folders import even_clips, parts_of
 from camvig.dataset_builders.clip_rows import SHARED_COLUMNS
+from camvig.dataset_builders.clip_sheet import SIDE, TEXT_HEIGHT, clip_sheet
 from camvig.dataset_builders.clip_videos import decode_video
 from camvig.dataset_builders.exact_flow import backward_flow_parts, flow_to_first_frame
 from camvig.dataset_builders.procedural_rooms import rendered_again
@@ -67,6 +68,17 @@ def test_plain_clips_are_video_without_a_path(rooms, tmp_path):
         assert np.array_equal(rendered_again(row, 32).frames, room.frames)
     clips = clips_in(tmp_path)
     assert [clip["depth"] for clip in clips] == [None] * 3 and "object_ids" not in clips[0]
+
+
+@pytest.mark.parametrize("kind", ["lossless", "plain"])
+def test_clips_are_shown_from_the_first_to_the_last(rooms, kind, tmp_path):
+    render_rooms.render_rooms(RoomsPlan(**{**vars(PLAN), "kind": kind}), tmp_path)
+    assert [clip["clip_id"] for clip in even_clips(tmp_path, 9)] == [clip["clip_id"] for clip in clips_in(tmp_path)]
+    first, last = even_clips(tmp_path, 2)
+    mean_error = [np.abs(clip["frames"] - rooms[k].frames.astype(float)).mean() for clip, k in ((first, 0), (last, 2))]
+    assert max(mean_error) < (6 if kind == "plain" else 1e-9)
+    columns = 5 if kind == "plain" else 7  # two of depth
+    assert clip_sheet(tmp_path, 2).shape == (2 * (SIDE + TEXT_HEIGHT), columns * SIDE, 3)
 
 
 @pytest.mark.parametrize("kind", ["lossless", "plain"])
