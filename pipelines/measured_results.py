@@ -73,6 +73,13 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
         if "left" in mirror
         else ""
     )
+    rest = scores.get("without_worst_scene")
+    hangs = (
+        f" The scene with the most error, {rest['clips']} of the clips, has {rest['share_of_error']:.0%} of the model's;"
+        f" without it {rest['ratios']['model_over_static']['value']:.2f} over static."
+        if rest
+        else ""
+    )
     settings = scores["settings"]
     draws = settings.get("mean_of", 1)  # older records know of none
     mean = f", the mean of {draws} draws" if draws > 1 else ""
@@ -89,7 +96,7 @@ def measured_results(scores: dict[str, Any], record: str, image_size: int, machi
             "",
             f"PSNR: reconstruction {psnr['reconstruction']:.1f} dB, generated {psnr['model']:.1f} dB{not_shown}.",
             f"{sides}One video alone{machine}: {scores['seconds_per_video']:.1f} s,",
-            f"{scores['tokens_per_second']:.0f} ids a second. Flow MSE over static by move (clips): {', '.join(moves)}.",
+            f"{scores['tokens_per_second']:.0f} ids a second. Flow MSE over static by move (clips): {', '.join(moves)}.{hangs}",
             "",
         ]
     )

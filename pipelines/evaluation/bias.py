@@ -18,7 +18,12 @@ from .flow_scores import difference, mean
 
 
 def bias_of(
-    names: tuple[str, str], directions: list[str], errors: np.ndarray, opposite_errors: np.ndarray, seed: int
+    names: tuple[str, str],
+    directions: list[str],
+    errors: np.ndarray,
+    opposite_errors: np.ndarray,
+    seed: int,
+    among: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Mean flow MSE, px^2, of videos in either direction, and their paired difference with its interval.
 
@@ -27,11 +32,14 @@ def bias_of(
         directions: of the clips, one of `names` each.
         errors: of the clips, `[N]`.
         opposite_errors: of the clips that go the other way, `[N]`.
+        among: which pairs count, `[N]` bool; all if None.
     """
     first_name, second_name = names
     goes_first = np.array([direction == first_name for direction in directions])
     first = np.where(goes_first, errors, opposite_errors)
     second = np.where(goes_first, opposite_errors, errors)
+    if among is not None:
+        first, second = first[among], second[among]
     if not len(first):
         return {"clips": 0}
     larger = max(mean(first), mean(second))

@@ -22,7 +22,16 @@ from ..sampling_settings import SamplingSettings
 from .bias import bias_of
 from .controls import depth_warp, planar_warp, reencoded, static_video
 from .eval_clips import EvalClip
-from .flow_scores import FlowScores, by_move, comparisons, flow_errors, flow_scores, summarise_flow
+from .flow_scores import (
+    FlowScores,
+    by_move,
+    comparisons,
+    flow_errors,
+    flow_scores,
+    in_worst_scene,
+    summarise_flow,
+    without_worst_scene,
+)
 from .generation import PipelineSource, to_picture
 from .in_threads import in_threads
 from .motion_scores import MotionScores, MotionTruth, motion_of_clip, motion_scores, summarise_motion
@@ -96,6 +105,7 @@ def evaluate(
     figures = {
         **summarise_flow(flow, KINDS, seed),
         **comparisons(flow, seed),
+        "without_worst_scene": without_worst_scene(clips, flow, seed),
         **summarise_pictures(pictures, PICTURE_KINDS),
         "flow_mse_by_move": by_move(clips, flow, seed),
         "motion": summarise_motion(motion, KINDS, seed) if motion else None,
@@ -191,6 +201,7 @@ def _bias(
     place = {clip.name: index for index, clip in enumerate(clips)}
     sides = [side_of(clip.move, flow) for clip, flow in zip(clips, true_flows, strict=True)]
     heights = [height_of(flow) for flow in true_flows]
+    rest = ~in_worst_scene(clips, errors)
     bias, mirror = {}, {"clips": 0}
     for kind, directions in (("left_right", sides), ("up_down", heights)):
         asked = requests[kind]
@@ -209,12 +220,11 @@ def _bias(
         opposite = flow_errors(
             videos, in_threads(dis_flow, [request.truth for request in asked if request.truth is not None])
         )
-        goes = [directions[index] for index in chosen]
-        bias[kind] = bias_of(PAIRS[kind], goes, errors[chosen], opposite, seed)
+        pairs = PAIRS[kind], [directions[index] for index in chosen], errors[chosen], opposite, seed
+        bias[kind] = bias_of(*pairs) | {"without_worst_scene": bias_of(*pairs, among=rest[chosen])}
         if kind == "left_right":
             named = np.array([clips[index].move.endswith(("_left", "_right")) for index in chosen])
-            goes = [direction for direction, is_named in zip(goes, named, strict=True) if is_named]
-            mirror = bias_of(PAIRS[kind], goes, errors[chosen][named], opposite[named], seed)
+            mirror = bias_of(*pairs, among=named)
     return bias, mirror
 
 

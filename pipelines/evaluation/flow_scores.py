@@ -6,7 +6,7 @@ once; a mean is over clips, each counted once; a score that a clip does not have
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,10 @@ class FlowScores:
     mse_seen: np.ndarray  # what frame 0 shows
     mse_hidden: np.ndarray  # what comes into view later; NaN without depth, or where nothing does
     mse_by_step: np.ndarray  # [N, T-1], of the flow from frame t to t + 1
+
+    def of(self, chosen: np.ndarray) -> FlowScores:
+        """Those of some videos, `[N]` bool."""
+        return FlowScores(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def flow_scores(flows: list[np.ndarray], clips: list[EvalClip], true_flows: list[np.ndarray]) -> FlowScores:
@@ -149,4 +153,28 @@ def comparisons(scores: dict[str, FlowScores], seed: int) -> dict[str, Any]:
     return {
         "differences": {f"model_minus_{kind}": difference(mse["model"], mse[kind], seed) for kind in others},
         "ratios": {f"{top}_over_{below}": ratio(mse[top], mse[below], seed) for top, below in over},
+    }
+
+
+def in_worst_scene(clips: list[EvalClip], errors: np.ndarray) -> np.ndarray:
+    """Which clips are of the scene that has most of all clips' error, `[N]` bool."""
+    scenes = np.array([clip.scene for clip in clips])
+    worst = max(dict.fromkeys(scenes), key=lambda scene: errors[scenes == scene].sum())
+    return scenes == worst
+
+
+def without_worst_scene(clips: list[EvalClip], scores: dict[str, FlowScores], seed: int) -> dict[str, Any] | None:
+    """How much hangs on one scene: the part of the model's error that the worst has, and `comparisons` without it.
+
+    None where less than two clips would be left, or none that moves, or where there is no error.
+    """
+    errors = scores["model"].mse
+    worst = in_worst_scene(clips, errors)
+    if (~worst).sum() < 2 or not errors.sum() > 0 or not scores["static"].mse[~worst].any():
+        return None
+    return {
+        "scene": clips[int(worst.argmax())].scene,
+        "clips": int(worst.sum()),
+        "share_of_error": float(errors[worst].sum() / errors.sum()),
+        **comparisons({kind: found.of(~worst) for kind, found in scores.items()}, seed),
     }

@@ -110,7 +110,20 @@ def findings(figures: dict[str, Any]) -> list[str]:
         low, high = said["interval"]
         verdict = "less error than" if high < 0 else "more error than" if low > 0 else "no clear difference from"
         sentences.append(f"{verdict} {LABELS[kind]}: {said['value']:+.3f} px² ({low:+.3f} to {high:+.3f})")
-    return sentences
+    return sentences + _hangs_on_one_scene(figures)
+
+
+def _hangs_on_one_scene(figures: dict[str, Any]) -> list[str]:
+    rest = figures.get("without_worst_scene")
+    if rest is None:
+        return []
+    over, minus = rest["ratios"]["model_over_static"], rest["differences"].get("model_minus_planar_warp")
+    words = f"{number(over['value'], 2)} of static without it ({span(over['interval'], 2)})"
+    if minus:
+        words += f", {number(minus['value'])} px² to the flat picture ({span(minus['interval'])})"
+    return [
+        f"{rest['share_of_error']:.0%} of the error is in one scene, {rest['scene']} ({rest['clips']} clips): {words}"
+    ]
 
 
 def chosen_clips(found: Evaluation) -> dict[str, list[int]]:

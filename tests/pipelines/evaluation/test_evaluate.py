@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from camvig.pipelines.evaluation.bias import bias_of
 from camvig.pipelines.evaluation.evaluate import KINDS, evaluate, evaluate_pipeline
+from camvig.pipelines.evaluation.flow_scores import FlowScores, without_worst_scene
 from camvig.pipelines.evaluation.report import chosen_clips, findings, report_text
 from camvig.pipelines.evaluation.report_charts import interval_bars, scatter
 from camvig.pipelines.evaluation.report_pictures import write_sheet
@@ -105,11 +107,40 @@ def test_bias_pairs_both_directions():
     assert bias_of(("up", "down"), [], np.empty(0), np.empty(0), seed=0) == {"clips": 0}
 
 
+def test_pairs_of_some_clips_are_compared_alone():
+    pairs = ("left", "right"), ["left", "right"], np.array([1.0, 2.0]), np.array([4.0, 3.0])
+    found = bias_of(*pairs, seed=0, among=np.array([False, True]))
+    assert (found["clips"], found["left"], found["right"]) == (1, 3.0, 2.0)
+    assert bias_of(*pairs, seed=0, among=np.zeros(2, bool)) == {"clips": 0}
+
+
+def flow_of(errors: list[float]) -> FlowScores:
+    return FlowScores(*[np.array(errors)] * 6, mse_by_step=np.ones((len(errors), 4)))
+
+
+def test_what_hangs_on_the_worst_scene(room_pair):
+    clips = [replace(room_pair[0], scene=scene) for scene in ("a", "b", "b", "c")]
+    scores = {"model": flow_of([1, 3, 4, 2]), "static": flow_of([4, 4, 4, 8]), "wrong_path": flow_of([2, 0, 0, 4])}
+    found = without_worst_scene(clips, scores, seed=0)
+    assert found is not None
+    assert (found["scene"], found["clips"], found["share_of_error"]) == ("b", 2, pytest.approx(0.7))
+    assert found["ratios"]["model_over_static"]["value"] == pytest.approx(3 / 12)
+    assert found["ratios"]["wrong_path_over_model"]["value"] == pytest.approx(6 / 3)
+    assert found["differences"]["model_minus_static"]["value"] == pytest.approx((-3 - 6) / 2)
+    assert without_worst_scene(clips[1:], {kind: of.of(np.arange(4) > 0) for kind, of in scores.items()}, 0) is None
+    assert without_worst_scene(clips, {"model": flow_of([0] * 4), "static": flow_of([4] * 4)}, 0) is None
+    sentence = findings({"differences": found["differences"], "without_worst_scene": found})[-1]
+    assert sentence.startswith("70% of the error is in one scene, b (2 clips): 0.25 of static without it")
+
+
 def test_the_card_reads_it(measured):
     figures = {**without_nan(measured.figures), "split": "test"}
     text = measured_results(figures, "eval.json", 32)
     assert f"| {figures['flow_mse']['planar_warp']:.3f} |" in text and "2 clips of procedural rooms" in text
     assert ("Left and right moves" in text) == (figures["mirror"]["clips"] > 0)
+    rest = {"clips": 1, "share_of_error": 0.6, "ratios": {"model_over_static": {"value": 0.25}}}
+    hangs = measured_results({**figures, "without_worst_scene": rest}, "eval.json", 32)
+    assert "1 of the clips, has 60% of the model's; without it 0.25 over static." in hangs and "60%" not in text
     del figures["flow_mse"]["planar_warp"]  # an earlier record
     assert "planar_warp" not in measured_results({**figures, "data": "my clips"}, "eval.json", 32)
 
