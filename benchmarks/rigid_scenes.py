@@ -132,7 +132,7 @@ def scores(
     return {
         "flow_mse_over_static": ratio(errors, static),
         "by_move": {
-            str(move): ratio(*(values[moves == move] for values in (errors, static))) for move in np.unique(moves)
+            str(move): ratio(errors[moves == move], static[moves == move]) for move in np.unique(moves[static > 0])
         },
         "motion_ratio": round(float(np.nanmean([motion_ratio(*pair) for pair in zip(found, flows, strict=True)])), 3),
         "psnr": round(mean_psnr(psnr(video, clip.frames) for video, clip in pairs).mean, 2),

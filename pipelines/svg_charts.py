@@ -92,9 +92,8 @@ def _ticks(low: float, high: float, is_log: bool) -> list[float]:
     """Round numbers that enclose the data."""
     if is_log:
         subs = (1.0, 3.0) if high / low < 1e4 else (1.0,)
-        ticks = LogLocator(subs=subs).tick_values(
-            low / 10, high * 10
-        )  # those of the data alone may end below its highest
+        # Ticks for the data alone may end below its highest value
+        ticks = LogLocator(subs=subs).tick_values(low / 10, high * 10)
         below = [tick for tick in ticks if tick <= low]
         above = [tick for tick in ticks if tick >= high]
         return [tick for tick in ticks if max(below) <= tick <= min(above)]
